@@ -1,0 +1,1 @@
+//! The node that speaks: configuration, status socket, BGP speaker on a replicated stack.

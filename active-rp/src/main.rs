@@ -1,0 +1,2 @@
+//! The node that speaks.
+fn main() {}

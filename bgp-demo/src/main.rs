@@ -1,0 +1,2 @@
+//! The laboratory command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reads, writes and checks captures of TCP and BGP sessions.

@@ -1,0 +1,2 @@
+//! `pcaps check FILE`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A pure TCP: no clock, no socket, no thread, no async.

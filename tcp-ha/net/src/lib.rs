@@ -1,0 +1,1 @@
+//! The asynchronous face: Stack, TcpListener, TcpStream, in the shape of tokio::net.

@@ -1,0 +1,1 @@
+//! User-space TCP whose connections outlive the machine they run on.

@@ -1,0 +1,1 @@
+//! Tests across crates: real daemons in namespaces, real kills, fenced actives.
