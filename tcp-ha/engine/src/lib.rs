@@ -1,1 +1,42 @@
 //! A pure TCP: no clock, no socket, no thread, no async.
+//!
+//! The caller brings segments, user calls and the time; the engine answers with values in
+//! [`Effects`]: segments to transmit and events for the user. The order of one round is
+//! always the same: any number of `handle_*` and user calls with one `now`, then read
+//! [`Effects`], then [`Engine::take_dirty`] and [`Engine::snapshot`] for replication.
+//!
+//! Sequence *positions* inside the engine are 64 bits wide: the SYN is position 0 and the
+//! first octet is position 1. *Stream offsets* of the public interface are 64 bits wide too,
+//! and the first octet is offset 0.
+#![forbid(unsafe_code)]
+
+mod checkpoint;
+mod config;
+mod counters;
+mod effects;
+mod engine;
+mod error;
+mod four_tuple;
+mod ids;
+mod info;
+mod secrets;
+mod seq;
+mod state;
+mod time;
+
+pub use checkpoint::{
+    CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
+    SendState, TimersState,
+};
+pub use config::{Config, ConnectionOptions, KeepaliveConfig, ReceiveMode};
+pub use counters::{Counters, DropReason};
+pub use effects::{CloseCause, Effects, Event, SegmentOut};
+pub use engine::{Engine, Unreachable};
+pub use error::{Error, RestoreError};
+pub use four_tuple::FourTuple;
+pub use ids::{ConnectionId, ListenerId};
+pub use info::ConnectionInfo;
+pub use secrets::Secrets;
+pub use seq::SeqNum;
+pub use state::{Opener, State};
+pub use time::Instant;

@@ -1,0 +1,219 @@
+//! What travels of a connection: values of variables, and no octet of the stream.
+//!
+//! Each struct is plain data of one concern and is the very part of the live connection
+//! that must survive. Sequence positions are 64 bits wide: SYN is 0, the first octet 1;
+//! moments are in the time domain of the engine that took the snapshot.
+//!
+//! Dropped, because the peer still holds what was not acknowledged: SACK scoreboard,
+//! out-of-order queue, a pending delayed ACK, a running RTT measurement.
+
+use crate::config::ConnectionOptions;
+use crate::four_tuple::FourTuple;
+use crate::seq::SeqNum;
+use crate::state::{Opener, State};
+use crate::time::Instant;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// The replicable state of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionState {
+    /// What is fixed once the handshake is over.
+    pub identity: IdentityState,
+    /// Where in its life it is.
+    pub lifecycle: LifecycleState,
+    /// Send sequence variables.
+    pub send: SendState,
+    /// Receive sequence variables.
+    pub recv: RecvState,
+    /// Round-trip time and timestamps sent.
+    pub rtt: RttState,
+    /// Congestion control.
+    pub congestion: CongestionState,
+    /// Deadlines.
+    pub timers: TimersState,
+}
+
+/// Who the ends are and what they agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityState {
+    /// Both sockets.
+    pub tuple: FourTuple,
+    /// Who opened it.
+    pub opener: Opener,
+    /// Initial send sequence number.
+    pub iss: SeqNum,
+    /// Initial receive sequence number; 0 until the peer's SYN is seen.
+    pub irs: SeqNum,
+    /// MSS that we announced.
+    pub our_mss: u16,
+    /// MSS that the peer announced, or the default.
+    pub peer_mss: u16,
+    /// Shift of the windows we announce; 0 where scaling was not agreed on.
+    pub rcv_wscale: u8,
+    /// Shift of the windows the peer announces; 0 where scaling was not agreed on.
+    pub snd_wscale: u8,
+    /// Window scaling is offered (before) or agreed on (after the handshake).
+    pub window_scaling: bool,
+    /// SACK is offered (before) or agreed on (after the handshake).
+    pub sack_permitted: bool,
+    /// Timestamps are offered (before) or agreed on (after the handshake).
+    pub timestamps: bool,
+    /// What is added to the millisecond clock to make a TSval.
+    pub timestamp_offset: u32,
+    /// What the user chose.
+    pub options: ConnectionOptions,
+}
+
+/// Where in its life the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleState {
+    /// State of RFC 9293.
+    pub state: State,
+    /// The user has closed for sending (`close`).
+    pub user_closed: bool,
+    /// Our FIN has been sent.
+    pub fin_sent: bool,
+    /// Our FIN has been acknowledged.
+    pub fin_acked: bool,
+    /// The peer's FIN has been received in order.
+    pub fin_received: bool,
+}
+
+/// Send sequence variables (RFC 9293 3.3.1). Positions count from our SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendState {
+    /// SND.UNA: oldest unacknowledged position.
+    pub una: u64,
+    /// SND.NXT: next position to send; back at `una` after a timeout.
+    pub nxt: u64,
+    /// SND.MAX: end of what was ever sent.
+    pub max: u64,
+    /// End of the buffered octets, and the position of our FIN once the user closed.
+    pub end: u64,
+    /// SND.WND in octets, scaled.
+    pub wnd: u64,
+    /// SND.WL1: the peer's position that last updated the window.
+    pub wl1: u64,
+    /// SND.WL2: our position that last updated the window.
+    pub wl2: u64,
+    /// MAX.SND.WND: the largest window seen.
+    pub max_wnd: u64,
+    /// End of the last segment that was smaller than a full one (Minshall's Nagle).
+    pub small: u64,
+    /// Largest IP packet of the path.
+    pub path_mtu: u16,
+}
+
+/// Receive sequence variables (RFC 9293 3.3.1). Positions count from the peer's SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecvState {
+    /// RCV.NXT: next position expected.
+    pub nxt: u64,
+    /// SAFE: positions before it may be acknowledged.
+    pub safe: u64,
+    /// READ: octets before it were consumed by the user.
+    pub read: u64,
+    /// Right edge of the window as last announced; it never moves left.
+    pub right_edge: u64,
+    /// Last.ACK.sent of RFC 7323.
+    pub last_ack_sent: u64,
+    /// TS.Recent of RFC 7323.
+    pub ts_recent: u32,
+    /// When `ts_recent` was set.
+    pub ts_recent_at: Instant,
+}
+
+/// Round-trip time (RFC 6298) and the timestamps sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RttState {
+    /// SRTT, once measured.
+    pub srtt: Option<Duration>,
+    /// RTTVAR.
+    pub rttvar: Duration,
+    /// RTO without backoff.
+    pub rto: Duration,
+    /// The newest TSval sent; the next is never older.
+    pub tsval_sent: u32,
+    /// Echoes older than this TSval make no sample (set at takeover).
+    pub tsecr_floor: Option<u32>,
+}
+
+/// Congestion control (RFC 5681, 6582, 6675).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CongestionState {
+    /// Congestion window in octets.
+    pub cwnd: u64,
+    /// Slow start threshold in octets.
+    pub ssthresh: u64,
+    /// Duplicate acknowledgements in a row.
+    pub dup_acks: u32,
+    /// While in fast recovery, the position whose acknowledgement ends it.
+    pub recovery: Option<u64>,
+    /// RFC 6582 `recover`: no fast retransmit below it after a timeout.
+    pub recover: u64,
+    /// RFC 6675 HighRxt: end of what was retransmitted in this recovery.
+    pub high_rxt: u64,
+}
+
+/// Deadlines, `None` where not running, and how often each has fired in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimersState {
+    /// Retransmission timer.
+    pub retransmit: Option<Instant>,
+    /// Retransmission timeouts in a row.
+    pub retransmits: u8,
+    /// Persist timer: zero-window probes, silly-window override.
+    pub persist: Option<Instant>,
+    /// Persist timeouts in a row.
+    pub persists: u8,
+    /// Keepalive timer.
+    pub keepalive: Option<Instant>,
+    /// Keepalive probes unanswered.
+    pub keepalives: u8,
+    /// End of TIME-WAIT, or of FIN-WAIT-2.
+    pub linger: Option<Instant>,
+    /// When the peer last made progress: since then data may have been unacknowledged.
+    pub progress_at: Instant,
+    /// When data was last sent (RFC 5681 4.1).
+    pub sent_at: Instant,
+}
+
+impl ConnectionState {
+    /// The same state told in a time domain in which `from` is called `to`.
+    pub fn rebased(&self, from: Instant, to: Instant) -> ConnectionState {
+        let shift = |moment: Instant| moment.rebased(from, to);
+        let TimersState {
+            retransmit,
+            retransmits,
+            persist,
+            persists,
+            keepalive,
+            keepalives,
+            linger,
+            progress_at,
+            sent_at,
+        } = self.timers;
+        let mut state = *self;
+        state.recv.ts_recent_at = shift(self.recv.ts_recent_at);
+        state.timers = TimersState {
+            retransmit: retransmit.map(shift),
+            retransmits,
+            persist: persist.map(shift),
+            persists,
+            keepalive: keepalive.map(shift),
+            keepalives,
+            linger: linger.map(shift),
+            progress_at: shift(progress_at),
+            sent_at: shift(sent_at),
+        };
+        // A TSval is clock plus offset, so the offset takes up the shift; resume makes it
+        // go on from `tsval_sent` in any case.
+        state.identity.timestamp_offset = self
+            .identity
+            .timestamp_offset
+            .wrapping_add(from.as_millis() as u32)
+            .wrapping_sub(to.as_millis() as u32);
+        state
+    }
+}
