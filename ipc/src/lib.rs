@@ -1,1 +1,26 @@
-//! Replication channel between two nodes: frames, records, gate, log, register, liveness, transports. Knows no TCP.
+//! Replication channel between two nodes: frames, records, gate, log, register, liveness,
+//! transports. Knows no TCP.
+//!
+//! [`batch`] collects what happened, [`log`] numbers it, [`session`] carries it over a
+//! [`transport`] as [`frame`]s with [`schema`] messages, and [`gate`] lets frames go when it is
+//! acknowledged or when the [`register`] says that nobody has to. [`liveness`] and [`heartbeat`]
+//! tell of the other's death, which only ever *starts* a compare-and-swap on the register.
+
+pub mod batch;
+pub mod codec;
+pub mod frame;
+pub mod gate;
+pub mod heartbeat;
+pub mod ids;
+pub mod log;
+pub mod register;
+pub mod schema;
+pub mod session;
+
+pub use batch::{Batch, BatchBuilder, OwnedBatch, Record};
+pub use gate::{Gate, GateFull, Released};
+pub use heartbeat::Detector;
+pub use ids::{Epoch, Incarnation, Lsn, NotAnIncarnation};
+pub use log::Log;
+pub use register::{CasError, Entry, Register, RegisterError, Tenure};
+pub use session::{LocalIdentity, Session, SessionError, SessionEvent};

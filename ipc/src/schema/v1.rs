@@ -1,0 +1,126 @@
+//! Version 1 of the messages. The order of fields and of variants is their encoding.
+
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::ids::{Epoch, Incarnation, Lsn};
+
+/// No text in a message takes more octets than this.
+pub const TEXT_OCTETS_MAX: usize = 255;
+
+/// First message of either side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Oldest version of the messages that the sender speaks.
+    pub version_min: u16,
+    /// Newest version of the messages that the sender speaks.
+    pub version_max: u16,
+    /// The sender.
+    pub incarnation: Incarnation,
+    /// Digest of the configuration that both sides must share.
+    pub config_digest: [u8; 32],
+    /// Interval of the sender's heartbeats, in microseconds.
+    pub heartbeat_us: u64,
+    /// Name and version of the sender's software, for people.
+    #[serde(deserialize_with = "bounded_text")]
+    pub software: String,
+}
+
+/// Why a Hello is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefuseReason {
+    /// No version of the messages in common.
+    VersionMismatch,
+    /// The configurations' digests differ.
+    ConfigurationDiffers,
+    /// The receiver is not the incarnation that the sender looks for.
+    WrongIncarnation,
+    /// The sender acts in an epoch that is over.
+    OldEpoch,
+    /// The receiver is not the active.
+    NotActive,
+    /// The receiver has a standby.
+    Busy,
+}
+
+impl fmt::Display for RefuseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::VersionMismatch => "no version of the messages in common",
+            Self::ConfigurationDiffers => "configurations differ",
+            Self::WrongIncarnation => "another incarnation answers",
+            Self::OldEpoch => "epoch is over",
+            Self::NotActive => "not the active",
+            Self::Busy => "has a standby already",
+        })
+    }
+}
+
+/// Everything up to `lsn` is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The last batch applied.
+    pub lsn: Lsn,
+}
+
+/// The sender runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The sender's last LSN: closed by an active, applied by a standby.
+    pub lsn: Lsn,
+    /// The sender's engine time, in microseconds; its timestamp and ISN clocks follow from it.
+    pub time_us: u64,
+    /// The last `time_us` heard from the receiver; 0 when none was.
+    pub answer_us: u64,
+}
+
+/// Moves of pairing, handing over and leaving.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// The initial synchronisation ends with this batch.
+    CaughtUp {
+        /// Last batch of the synchronisation.
+        lsn: Lsn,
+    },
+    /// The register names the receiver standby in this epoch.
+    Paired {
+        /// Epoch of the pairing.
+        epoch: Epoch,
+    },
+    /// Everything is acknowledged: the receiver takes the register over, from this epoch.
+    HandOver {
+        /// Epoch to swap on.
+        epoch: Epoch,
+    },
+    /// The sender will not take over in this epoch any more.
+    Resign {
+        /// Why, for people.
+        #[serde(deserialize_with = "bounded_text")]
+        reason: String,
+    },
+    /// The sender ends the session.
+    Goodbye {
+        /// Why, for people.
+        #[serde(deserialize_with = "bounded_text")]
+        reason: String,
+    },
+}
+
+/// `text`, cut to what a message may carry.
+#[must_use]
+pub fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_OCTETS_MAX));
+    text
+}
+
+fn bounded_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.len() > TEXT_OCTETS_MAX {
+        return Err(de::Error::custom(format_args!(
+            "text of {} octets, at most {TEXT_OCTETS_MAX} are taken",
+            text.len()
+        )));
+    }
+    Ok(text)
+}

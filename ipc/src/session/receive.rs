@@ -1,0 +1,224 @@
+//! The receiving half of a session: frames to events.
+
+use super::{
+    Ack, BATCH_OCTETS_MAX, BatchError, Control, Epoch, FLAG_MORE, Frame, FrameDecoder, FrameHeader,
+    FrameKind, Heartbeat, Hello, OwnedBatch, RefuseReason, Session, SessionError, SessionEvent,
+    State, batch, codec, schema,
+};
+
+impl Session {
+    /// Takes octets from the transport; events follow from [`Session::poll`].
+    ///
+    /// Frames of another incarnation or of an old epoch are refused and counted.
+    ///
+    /// # Errors
+    /// [`SessionError`]; the session has ended then. Events of before it remain.
+    pub fn feed(&mut self, octets: &[u8]) -> Result<(), SessionError> {
+        if self.state == State::Ended {
+            return Err(SessionError::Ended);
+        }
+        self.counters.octets_in += octets.len() as u64;
+        // Frames borrow the decoder while the session changes.
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let fed = self.feed_decoder(&mut decoder, octets);
+        self.decoder = decoder;
+        if fed.is_err() {
+            self.state = State::Ended;
+        }
+        fed
+    }
+
+    fn feed_decoder(
+        &mut self,
+        decoder: &mut FrameDecoder,
+        octets: &[u8],
+    ) -> Result<(), SessionError> {
+        decoder.feed(octets);
+        while self.state != State::Ended {
+            let Some(frame) = decoder.next_frame().map_err(SessionError::Frame)? else {
+                break;
+            };
+            self.receive(frame)?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, frame: Frame<'_>) -> Result<(), SessionError> {
+        let Frame { header, body } = frame;
+        match self.state {
+            State::Initiated => match header.kind {
+                FrameKind::Hello => self.receive_hello(&header, body),
+                FrameKind::Refuse => self.receive_refuse(body),
+                kind => Err(SessionError::Unexpected(kind)),
+            },
+            State::Responding => match header.kind {
+                FrameKind::Hello => self.receive_hello(&header, body),
+                kind => Err(SessionError::Unexpected(kind)),
+            },
+            State::Established { .. } => self.receive_established(&header, body),
+            State::Ended => Err(SessionError::Ended),
+        }
+    }
+
+    fn receive_hello(&mut self, header: &FrameHeader, body: &[u8]) -> Result<(), SessionError> {
+        let hello: Hello = message(header.kind, body)?;
+        self.counters.frames_in += 1;
+        let responding = self.state == State::Responding;
+        if responding {
+            self.remote = Some(hello.incarnation);
+        }
+        let version = match self.judge_hello(header, &hello) {
+            Ok(version) => version,
+            Err(reason) => {
+                self.refuse(reason);
+                return Ok(());
+            }
+        };
+        if responding {
+            self.queue_hello();
+        }
+        self.state = State::Established { version };
+        self.events
+            .push_back(SessionEvent::Established { remote: hello });
+        Ok(())
+    }
+
+    fn judge_hello(&mut self, header: &FrameHeader, hello: &Hello) -> Result<u16, RefuseReason> {
+        let remote = self.remote;
+        if header.to != self.local.incarnation
+            || header.from != hello.incarnation
+            || remote != Some(hello.incarnation)
+            || hello.incarnation == self.local.incarnation
+        {
+            self.counters.refused_incarnation += 1;
+            return Err(RefuseReason::WrongIncarnation);
+        }
+        if header.epoch < self.epoch {
+            self.counters.refused_old_epoch += 1;
+            return Err(RefuseReason::OldEpoch);
+        }
+        if header.epoch > self.epoch && self.state == State::Responding {
+            self.tell_newer(header.epoch);
+            return Err(RefuseReason::NotActive);
+        }
+        let ours = (schema::VERSION_MIN, schema::VERSION_MAX);
+        let version = schema::common_version(ours, (hello.version_min, hello.version_max))
+            .ok_or(RefuseReason::VersionMismatch)?;
+        if hello.config_digest != self.local.config_digest {
+            return Err(RefuseReason::ConfigurationDiffers);
+        }
+        Ok(version)
+    }
+
+    fn receive_refuse(&mut self, body: &[u8]) -> Result<(), SessionError> {
+        let reason: RefuseReason = message(FrameKind::Refuse, body)?;
+        self.counters.frames_in += 1;
+        self.events.push_back(SessionEvent::Refused(reason));
+        self.state = State::Ended;
+        Ok(())
+    }
+
+    fn receive_established(
+        &mut self,
+        header: &FrameHeader,
+        body: &[u8],
+    ) -> Result<(), SessionError> {
+        if Some(header.from) != self.remote || header.to != self.local.incarnation {
+            self.counters.refused_incarnation += 1;
+            return Ok(());
+        }
+        if header.epoch < self.epoch {
+            self.counters.refused_old_epoch += 1;
+            return Ok(());
+        }
+        self.counters.frames_in += 1;
+        if header.epoch > self.epoch {
+            self.tell_newer(header.epoch);
+        }
+        match header.kind {
+            FrameKind::Batch => self.receive_part(header.flags & FLAG_MORE != 0, body),
+            FrameKind::Ack => self.receive_ack(header, message(header.kind, body)?),
+            FrameKind::Heartbeat => {
+                let Heartbeat {
+                    lsn,
+                    time_us,
+                    answer_us,
+                } = message(header.kind, body)?;
+                self.heard_time_us = time_us;
+                self.events.push_back(SessionEvent::Heartbeat {
+                    lsn,
+                    time_us,
+                    answer_us,
+                });
+                Ok(())
+            }
+            FrameKind::Control => {
+                let control: Control = message(header.kind, body)?;
+                self.events.push_back(SessionEvent::Control(control));
+                Ok(())
+            }
+            kind @ (FrameKind::Hello | FrameKind::Refuse) => Err(SessionError::Unexpected(kind)),
+        }
+    }
+
+    fn receive_ack(&mut self, header: &FrameHeader, ack: Ack) -> Result<(), SessionError> {
+        let Ack { lsn } = ack;
+        if header.epoch != self.epoch {
+            self.counters.refused_new_epoch += 1;
+            return Ok(());
+        }
+        let last = self.last_sent.unwrap_or_default();
+        if lsn > last {
+            return Err(SessionError::NeverSent { lsn, last });
+        }
+        // Repeated in a new epoch, the same LSN counts anew; only going back means nothing.
+        self.acknowledged = self.acknowledged.max(lsn);
+        self.events.push_back(SessionEvent::Acknowledged {
+            epoch: header.epoch,
+            from: header.from,
+            lsn: self.acknowledged,
+        });
+        Ok(())
+    }
+
+    fn receive_part(&mut self, more: bool, body: &[u8]) -> Result<(), SessionError> {
+        if self.partial.len() + body.len() > BATCH_OCTETS_MAX {
+            return Err(SessionError::Batch(BatchError::TooLong));
+        }
+        if more && body.len() < batch::HEADER_OCTETS {
+            // Parts are full frames; short ones would only be many.
+            return Err(SessionError::Batch(BatchError::Truncated { whole: 0 }));
+        }
+        self.partial.extend_from_slice(body);
+        if more {
+            return Ok(());
+        }
+        let octets = std::mem::take(&mut self.partial);
+        let batch = OwnedBatch::parse(octets).map_err(SessionError::Batch)?;
+        let came = batch.lsn();
+        if let Some(expected) = self
+            .received
+            .map(|last| last.next())
+            .filter(|due| *due != came)
+        {
+            return Err(SessionError::Gap { expected, came });
+        }
+        self.received = Some(came);
+        self.events.push_back(SessionEvent::Batch(batch));
+        Ok(())
+    }
+
+    fn tell_newer(&mut self, epoch: Epoch) {
+        if epoch > self.newest_told {
+            self.newest_told = epoch;
+            self.events.push_back(SessionEvent::NewerEpoch(epoch));
+        }
+    }
+}
+
+fn message<T: serde::de::DeserializeOwned>(
+    kind: FrameKind,
+    body: &[u8],
+) -> Result<T, SessionError> {
+    codec::decode(body).map_err(|error| SessionError::Message(kind, error))
+}
