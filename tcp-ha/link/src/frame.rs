@@ -1,0 +1,131 @@
+//! Frames on their way out, and the pool that their buffers return to.
+
+use core::fmt;
+use std::collections::VecDeque;
+
+/// What a device carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Ethernet frames: TAP, AF_PACKET.
+    Ethernet,
+    /// Bare IP packets: TUN. No neighbours, no announcements.
+    Ip,
+}
+
+impl Medium {
+    /// Octets before the IP header.
+    #[must_use]
+    pub const fn header_len(self) -> usize {
+        match self {
+            Medium::Ethernet => 14,
+            Medium::Ip => 0,
+        }
+    }
+}
+
+/// One frame (or, on [`Medium::Ip`], one packet) as it goes to the device. Never empty.
+#[derive(PartialEq, Eq)]
+pub struct Frame(Vec<u8>);
+
+impl Frame {
+    /// The octets from the link header on.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} octets)", self.0.len())
+    }
+}
+
+/// Where the host layer puts its frames, in order. Buffers come from a pool and return by [`Frames::recycle`], so that in steady
+/// state a frame costs no allocation.
+#[derive(Debug)]
+pub struct Frames {
+    queued: VecDeque<Frame>,
+    spare: Vec<Vec<u8>>,
+    spare_limit: usize,
+}
+
+/// Room of a new buffer: an Ethernet frame with the usual MTU.
+const FRAME_CAPACITY: usize = 1536;
+/// A recycled buffer that has grown beyond this (jumbo frames, super-frames) is let go.
+const FRAME_CAPACITY_KEPT: usize = 16 * 1024;
+/// Buffers kept by default: what a burst of a thousand frames needs, 1.5 MiB.
+const SPARE_LIMIT: usize = 1024;
+
+impl Frames {
+    /// An empty sink that keeps up to 1024 unused buffers.
+    #[must_use]
+    pub fn new() -> Frames {
+        Frames::with_spare_limit(SPARE_LIMIT)
+    }
+
+    /// An empty sink that keeps up to `spare_limit` unused buffers.
+    #[must_use]
+    pub fn with_spare_limit(spare_limit: usize) -> Frames {
+        Frames {
+            queued: VecDeque::new(),
+            spare: Vec::new(),
+            spare_limit,
+        }
+    }
+
+    /// Appends the frame that `write` puts into the (empty) buffer. If it writes nothing, there is no frame.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut buf = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(FRAME_CAPACITY));
+        write(&mut buf);
+        if buf.is_empty() {
+            self.recycle(Frame(buf));
+        } else {
+            self.queued.push_back(Frame(buf));
+        }
+    }
+
+    /// Takes all frames out, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = Frame> + '_ {
+        self.queued.drain(..)
+    }
+
+    /// Gives a frame's buffer back.
+    pub fn recycle(&mut self, frame: Frame) {
+        let Frame(mut buf) = frame;
+        if self.spare.len() < self.spare_limit && buf.capacity() <= FRAME_CAPACITY_KEPT {
+            buf.clear();
+            self.spare.push(buf);
+        }
+    }
+
+    /// Frames waiting to be drained.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// True if no frame waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+}
+
+impl Default for Frames {
+    fn default() -> Frames {
+        Frames::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;
