@@ -1,1 +1,25 @@
-//! Snapshot, delta, shadow and takeover of TCP connections, and the node that ties them to the gate; pure.
+//! Snapshot, delta, shadow and takeover of TCP connections, and the two roles of a node that tie them to the gate.
+//!
+//! Pure: no clock, no socket, no thread. Local monotonic time comes in as microseconds, frames and octets leave as values.
+#![forbid(unsafe_code)]
+
+pub mod active;
+pub mod clock;
+pub mod delta;
+pub mod event;
+pub mod octets;
+pub mod readiness;
+pub mod record;
+pub mod shadow;
+pub mod standby;
+pub mod takeover;
+
+pub use active::{
+    Active, ActiveParts, Fenced, Listening, NodeCounters, NodeLimits, Protection, StreamStart,
+    SwitchoverRefused,
+};
+pub use clock::Clock;
+pub use event::NodeEvent;
+pub use readiness::{DownReason, Readiness};
+pub use record::SendMode;
+pub use standby::{Claim, Promotion, Standby, StandbyEnd, Standing};

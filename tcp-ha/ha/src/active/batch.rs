@@ -1,0 +1,211 @@
+//! Closing a batch: effects of the engine become events, records and frames, under one LSN.
+
+use super::Active;
+use crate::event::NodeEvent;
+use crate::record::{self, Record};
+use bytes::{Bytes, BytesMut};
+use tcp_ha_engine::{ConnectionId, Event, Instant};
+
+impl Active {
+    /// Closes the batch: records what changed, gives it an LSN, queues its frames behind it.
+    pub fn close_batch(&mut self, mono_us: u64) {
+        let now = self.clock.now(mono_us);
+        self.settle_events(now);
+        for segment in self.fx.segments() {
+            self.host.send_segment(
+                now,
+                segment.src,
+                segment.dst,
+                segment.dscp,
+                segment.hop_limit,
+                segment.bytes,
+                &mut self.frames,
+            );
+        }
+        self.fx.clear();
+        self.dirty.clear();
+        self.engine.take_dirty(&mut self.dirty);
+        self.host.take_changed_neighbours(&mut self.neighbours);
+        if self
+            .standby
+            .as_ref()
+            .is_some_and(|link| link.is_established())
+        {
+            self.record_changes(now);
+            self.sync_more();
+            self.announce_readiness();
+        } else {
+            self.batch.clear();
+        }
+        self.neighbours.clear();
+        self.append(mono_us);
+        let lsn = self.log.last();
+        for frame in self.frames.drain() {
+            if self.gate.push(lsn, frame).is_err() {
+                self.counters.gate_full += 1;
+            }
+        }
+    }
+
+    /// Gives the batch its LSN and hands it to the channel. Frames without any change still get a barrier of their own, so that an
+    /// acknowledgement older than the frame never lets it go.
+    fn append(&mut self, mono_us: u64) {
+        if self.batch.is_empty() && self.frames.is_empty() {
+            return;
+        }
+        self.counters.batches += 1;
+        let attached = self
+            .standby
+            .as_ref()
+            .is_some_and(|link| link.is_established());
+        match self.log.append(self.batch.octets(), mono_us) {
+            Ok(lsn) if attached => {
+                let time_us = self.clock.now(mono_us).as_micros();
+                if let Some(link) = &mut self.standby {
+                    link.send_batch(mono_us, lsn, time_us, &self.batch);
+                }
+                self.note_appended(lsn);
+            }
+            Ok(_) => {}
+            Err(_) => {
+                self.lose_standby(mono_us, crate::readiness::DownReason::LogFull);
+                // Detached, the log takes anything: the frames wait behind the shut gate.
+                let _ = self.log.append(self.batch.octets(), mono_us);
+            }
+        }
+        self.batch.clear();
+    }
+
+    /// Turns engine events into the daemon's; answers what needs an answer within this batch.
+    fn settle_events(&mut self, now: Instant) {
+        while !self.fx.events.is_empty() {
+            for event in std::mem::take(&mut self.fx.events) {
+                self.settle(now, event);
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Accepted { listener, id } => {
+                let protection = self.listening.get(&listener).copied().flatten();
+                self.established(now, id, protection);
+                if let Some((local, remote)) = self.ends(id) {
+                    self.events.push(NodeEvent::Accepted {
+                        listener,
+                        id,
+                        local,
+                        remote,
+                    });
+                }
+            }
+            Event::Connected { id } => {
+                let protection = self.connecting.remove(&id).flatten();
+                self.established(now, id, protection);
+                if let Some((local, remote)) = self.ends(id) {
+                    self.events.push(NodeEvent::Connected { id, local, remote });
+                }
+            }
+            Event::Received { id, from, to } => self.deliver(id, from, to),
+            Event::SafeDue { id, upto } => self.make_trailing_safe(now, id, upto),
+            Event::Acknowledged { id, upto } => {
+                self.events.push(NodeEvent::Acknowledged { id, upto })
+            }
+            Event::PeerClosed { id } => self.events.push(NodeEvent::PeerClosed { id }),
+            Event::Closed { id, cause } => {
+                self.connecting.remove(&id);
+                self.events.push(NodeEvent::Closed { id, cause });
+            }
+        }
+    }
+
+    fn ends(&self, id: ConnectionId) -> Option<(std::net::SocketAddr, std::net::SocketAddr)> {
+        self.engine
+            .connection(id)
+            .map(|info| (info.tuple.local, info.tuple.remote))
+    }
+
+    fn deliver(&mut self, id: ConnectionId, from: u64, to: u64) {
+        if let Ok((head, tail)) = self.engine.received(id, from) {
+            let data = joined(head, tail, to - from);
+            self.events.push(NodeEvent::Received {
+                id,
+                offset: from,
+                data,
+            });
+        }
+    }
+
+    /// `Marked` mode: an ACK is due, so what the daemon has not marked yet is made safe by shipping it.
+    fn make_trailing_safe(&mut self, now: Instant, id: ConnectionId, upto: u64) {
+        let safe = self.engine.connection(id).map_or(upto, |info| info.safe);
+        let shipping = self
+            .protected
+            .get(&id)
+            .is_some_and(|protected| protected.is_recorded());
+        if shipping && let Ok((head, tail)) = self.engine.received(id, safe) {
+            let octets = joined(head, tail, upto - safe);
+            self.counters.payload_octets += octets.len() as u64;
+            Record::Received {
+                id,
+                offset: safe,
+                octets: &octets,
+            }
+            .write(&mut self.batch);
+        }
+        let _ = self.engine.make_safe(now, id, upto, &mut self.fx);
+    }
+
+    fn record_changes(&mut self, _now: Instant) {
+        for (address, link) in self.neighbours.drain(..) {
+            Record::Neighbour {
+                address,
+                link: link.0,
+            }
+            .write(&mut self.batch);
+        }
+        for at in 0..self.dirty.len() {
+            self.record_change(self.dirty[at]);
+        }
+    }
+
+    /// Records octets from `from` to `to` of one direction.
+    pub(super) fn record_received(&mut self, id: ConnectionId, from: u64, to: u64) {
+        if let Ok((head, tail)) = self.engine.received(id, from) {
+            let (head, tail) = clipped(head, tail, to - from);
+            self.counters.payload_octets += to - from;
+            record::write_received(&mut self.batch, id, from, &[head, tail]);
+        }
+    }
+
+    /// Records outbound octets from `from` to the end of the send buffer.
+    pub(super) fn record_sent(&mut self, id: ConnectionId, from: u64) {
+        if let Ok((una, head, tail)) = self.engine.unacknowledged(id) {
+            let skip = from.saturating_sub(una) as usize;
+            let cut = skip.min(head.len());
+            let (head, tail) = (&head[cut..], &tail[(skip - cut).min(tail.len())..]);
+            let octets = (head.len() + tail.len()) as u64;
+            if octets > 0 {
+                self.counters.payload_octets += octets;
+                record::write_sent(&mut self.batch, id, from.max(una), &[head, tail]);
+            }
+        }
+    }
+}
+
+fn clipped<'a>(head: &'a [u8], tail: &'a [u8], len: u64) -> (&'a [u8], &'a [u8]) {
+    let len = len as usize;
+    let in_head = len.min(head.len());
+    (&head[..in_head], &tail[..(len - in_head).min(tail.len())])
+}
+
+fn joined(head: &[u8], tail: &[u8], len: u64) -> Bytes {
+    let (head, tail) = clipped(head, tail, len);
+    if tail.is_empty() {
+        return Bytes::copy_from_slice(head);
+    }
+    let mut all = BytesMut::with_capacity(head.len() + tail.len());
+    all.extend_from_slice(head);
+    all.extend_from_slice(tail);
+    all.freeze()
+}

@@ -1,0 +1,268 @@
+//! The moves of the register, as the active makes them: pair, solo, hand over, and being fenced.
+
+use super::Active;
+use crate::readiness::{DownReason, Readiness};
+use core::fmt;
+use ipc::register::CasError;
+use ipc::schema::v1::Control;
+use tcp_ha_engine::ConnectionId;
+
+/// How long an unknown or unavailable register is left alone before it is asked again.
+const RETRY_US: u64 = 20_000;
+
+/// How long a planned handover may take to drain before it is called off, in hold limits.
+const DRAIN_HOLD_LIMITS: u64 = 20;
+
+/// By what right this node speaks.
+pub(super) enum Guard {
+    /// The register says (active me, standby none).
+    Solo,
+    /// The register names a standby; frames leave as it acknowledges.
+    Paired,
+    /// The standby was lost; the gate is shut until the register says (active me, standby none).
+    Breaking { retry_us: u64 },
+    /// Everything is drained to the standby, then it gets the epoch.
+    HandingOver { since_us: u64 },
+    /// Another node has the epoch, for ever.
+    Fenced(Fenced),
+}
+
+/// Why this node may never speak again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fenced {
+    /// It passed the epoch on itself.
+    HandedOver,
+    /// Another node took it.
+    Overtaken,
+}
+
+impl fmt::Display for Fenced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fenced::HandedOver => "handed over to the standby",
+            Fenced::Overtaken => "the register names another active: this node was overtaken",
+        })
+    }
+}
+
+/// Why a planned handover is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchoverRefused {
+    /// No standby is paired.
+    Unprotected(DownReason),
+    /// A protected connection is not ready.
+    NotReady(ConnectionId, Readiness),
+    /// A handover is under way already, or the node is fenced.
+    Busy,
+}
+
+impl fmt::Display for SwitchoverRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SwitchoverRefused::Unprotected(reason) => write!(f, "no standby is paired: {reason}"),
+            SwitchoverRefused::NotReady(id, readiness) => {
+                write!(f, "connection {} is not ready: {readiness}", id.0)
+            }
+            SwitchoverRefused::Busy => f.write_str("a handover is under way"),
+        }
+    }
+}
+
+impl Active {
+    /// Begins a planned handover: no more input is taken, everything is acknowledged, then the standby gets the epoch.
+    ///
+    /// # Errors
+    /// It is refused when a protected connection would not survive it.
+    pub fn switchover(&mut self, mono_us: u64) -> Result<(), SwitchoverRefused> {
+        match self.guard {
+            Guard::Paired => {}
+            Guard::Solo | Guard::Breaking { .. } => {
+                return Err(SwitchoverRefused::Unprotected(self.unprotected));
+            }
+            Guard::HandingOver { .. } | Guard::Fenced(_) => return Err(SwitchoverRefused::Busy),
+        }
+        if let Some((id, readiness)) = self.first_unready() {
+            return Err(SwitchoverRefused::NotReady(id, readiness));
+        }
+        self.guard = Guard::HandingOver { since_us: mono_us };
+        Ok(())
+    }
+
+    /// Whether, and why, this node is silent for ever.
+    pub fn fenced(&self) -> Option<Fenced> {
+        match self.guard {
+            Guard::Fenced(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Reads the register after a doubt (a gap in the loop, a foreign announcement of our address) and falls silent if the epoch is gone.
+    pub fn confirm(&mut self) {
+        match self.register.read() {
+            Ok(Some(entry)) if entry.epoch == self.tenure.epoch() && entry.active == self.me => {}
+            Ok(_) => self.fence(Fenced::Overtaken),
+            // Paired: nothing leaves without an acknowledgement anyway. Solo: nobody may take over from (me, none) without proof of death.
+            Err(error) => tracing::warn!(%error, "the register cannot be read"),
+        }
+    }
+
+    pub(super) fn fence(&mut self, reason: Fenced) {
+        self.gate.fence();
+        self.standby = None;
+        self.guard = Guard::Fenced(reason);
+    }
+
+    /// The standby is gone, or is to be: protection is down, and the gate stays shut until the register says (active me, standby none).
+    pub(super) fn lose_standby(&mut self, mono_us: u64, reason: DownReason) {
+        if self.standby.take().is_none() {
+            return;
+        }
+        self.counters.standby_lost += 1;
+        self.log.detach();
+        self.batch.clear();
+        let reason = if matches!(self.guard, Guard::Solo) && reason == DownReason::StandbyLost {
+            DownReason::SyncAborted
+        } else {
+            reason
+        };
+        tracing::warn!(%reason, "unprotected");
+        self.unprotected = reason;
+        self.protection_down(reason);
+        if matches!(self.guard, Guard::Paired | Guard::HandingOver { .. }) {
+            self.gate.shut();
+            self.clock.freeze(mono_us);
+            self.guard = Guard::Breaking { retry_us: mono_us };
+            self.drive_guard(mono_us);
+        }
+    }
+
+    /// Takes the moves that are due.
+    pub(super) fn drive_guard(&mut self, mono_us: u64) {
+        match self.guard {
+            Guard::Solo => self.try_pair(mono_us),
+            Guard::Breaking { retry_us } if mono_us >= retry_us => self.try_solo(mono_us),
+            Guard::HandingOver { since_us } => self.try_hand_over(mono_us, since_us),
+            Guard::Paired | Guard::Breaking { .. } | Guard::Fenced(_) => {}
+        }
+    }
+
+    pub(super) fn guard_timeout(&self) -> Option<u64> {
+        match self.guard {
+            Guard::Breaking { retry_us } => Some(retry_us),
+            Guard::HandingOver { since_us } => {
+                Some(since_us + DRAIN_HOLD_LIMITS * self.limits.hold_limit_us)
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes the pair at a moment when the standby holds everything: no frame is queued that it has not acknowledged.
+    fn try_pair(&mut self, mono_us: u64) {
+        let Some(link) = &self.standby else { return };
+        let (Some(remote), true) = (link.remote, link.to_sync.is_empty()) else {
+            return;
+        };
+        let patient = mono_us < link.established_us + self.limits.application_sync_us;
+        let synced = self.all_synced() && link.node_synced;
+        let drained = self.log.acknowledged() == self.log.last()
+            && self.batch.is_empty()
+            && self.gate.is_empty();
+        if !drained || (!synced && patient) {
+            return;
+        }
+        match self
+            .register
+            .compare_and_swap(Some(self.tenure.epoch()), self.me, Some(remote))
+        {
+            Ok(tenure) => {
+                let epoch = tenure.epoch();
+                self.gate.pair(&tenure);
+                self.tenure = tenure;
+                self.guard = Guard::Paired;
+                if let Some(link) = &mut self.standby {
+                    link.session.send_control(Control::Paired { epoch });
+                    link.session.set_epoch(epoch);
+                }
+                tracing::info!(%epoch, standby = %remote, "paired");
+            }
+            Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            // The outcome may be (me, standby): nothing leaves until a read shows which.
+            Err(CasError::Unknown(error)) => {
+                tracing::warn!(error, "the register did not say whether the pair was made");
+                self.guard = Guard::Paired;
+                self.gate.shut();
+                self.lose_standby(mono_us, DownReason::SyncAborted);
+            }
+            Err(CasError::Unavailable(error)) => {
+                tracing::warn!(error, "the register is unavailable; the pair is not made");
+                self.lose_standby(mono_us, DownReason::SyncAborted);
+            }
+        }
+    }
+
+    fn try_solo(&mut self, mono_us: u64) {
+        let expected = match self.register.read() {
+            Ok(Some(entry)) if entry.active == self.me => entry.epoch,
+            Ok(_) => return self.fence(Fenced::Overtaken),
+            Err(error) => return self.retry(mono_us, &error),
+        };
+        match self
+            .register
+            .compare_and_swap(Some(expected), self.me, None)
+        {
+            Ok(tenure) => {
+                self.gate.open_solo(&tenure);
+                self.tenure = tenure;
+                self.clock.thaw(mono_us);
+                self.guard = Guard::Solo;
+                tracing::info!(epoch = %self.tenure.epoch(), "serving without a standby");
+            }
+            Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            Err(error) => self.retry(mono_us, &error),
+        }
+    }
+
+    fn retry(&mut self, mono_us: u64, error: &dyn fmt::Display) {
+        tracing::warn!(%error, "the register cannot be reached; nothing leaves until it can");
+        self.guard = Guard::Breaking {
+            retry_us: mono_us + RETRY_US,
+        };
+    }
+
+    fn try_hand_over(&mut self, mono_us: u64, since_us: u64) {
+        let Some(remote) = self.tenure.standby() else {
+            return;
+        };
+        let drained = self.log.acknowledged() == self.log.last()
+            && self.gate.is_empty()
+            && self.batch.is_empty();
+        if !drained {
+            if mono_us > since_us + DRAIN_HOLD_LIMITS * self.limits.hold_limit_us {
+                tracing::warn!(
+                    "the handover is called off: the standby did not acknowledge everything"
+                );
+                self.guard = Guard::Paired;
+            }
+            return;
+        }
+        match self
+            .register
+            .compare_and_swap(Some(self.tenure.epoch()), remote, None)
+        {
+            Ok(tenure) => {
+                let epoch = tenure.epoch();
+                self.gate.fence();
+                if let Some(link) = &mut self.standby {
+                    link.session.send_control(Control::HandOver { epoch });
+                }
+                self.guard = Guard::Fenced(Fenced::HandedOver);
+                tracing::info!(%epoch, survivor = %remote, "handed over");
+            }
+            Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            Err(error) => {
+                tracing::warn!(%error, "the register cannot be reached; the handover is called off");
+                self.guard = Guard::Paired;
+            }
+        }
+    }
+}

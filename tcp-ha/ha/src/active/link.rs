@@ -1,0 +1,186 @@
+//! The channel to the standby, as the active sees it.
+
+use super::Active;
+use super::NodeLimits;
+use crate::event::NodeEvent;
+use crate::readiness::DownReason;
+use crate::record::Record;
+use ipc::batch::BatchBuilder;
+use ipc::schema::v1::Control;
+use ipc::session::{Session, SessionError, SessionEvent};
+use ipc::{Incarnation, Lsn};
+use std::collections::VecDeque;
+use tcp_ha_engine::ConnectionId;
+
+/// One standby that joined or is joining.
+pub(super) struct StandbyLink {
+    pub(super) session: Session,
+    /// Known once its Hello was accepted.
+    pub(super) remote: Option<Incarnation>,
+    pub(super) to_sync: VecDeque<ConnectionId>,
+    pub(super) node_synced: bool,
+    pub(super) established_us: u64,
+    heard_us: u64,
+    sent_us: u64,
+}
+
+impl StandbyLink {
+    pub(super) fn is_established(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    pub(super) fn send_batch(
+        &mut self,
+        mono_us: u64,
+        lsn: Lsn,
+        time_us: u64,
+        batch: &BatchBuilder,
+    ) {
+        self.sent_us = mono_us;
+        self.session.send_batch(lsn, time_us, batch);
+    }
+
+    /// When a heartbeat is due or silence must be judged.
+    pub(super) fn next_timeout(&self, limits: &NodeLimits) -> u64 {
+        self.sent_us + limits.heartbeat_us
+    }
+}
+
+impl Active {
+    /// Whether a standby is joined or joining; a second one is refused.
+    pub fn has_standby(&self) -> bool {
+        self.standby.is_some()
+    }
+
+    /// A standby's connection was accepted.
+    pub fn attach(&mut self, mono_us: u64, session: Session) {
+        self.standby = Some(StandbyLink {
+            session,
+            remote: None,
+            to_sync: VecDeque::new(),
+            node_synced: !self.node_sync,
+            established_us: mono_us,
+            heard_us: mono_us,
+            sent_us: mono_us,
+        });
+    }
+
+    /// Octets came from the standby.
+    pub fn ipc_received(&mut self, mono_us: u64, octets: &[u8]) {
+        let Some(link) = &mut self.standby else {
+            return;
+        };
+        let fed = link.session.feed(octets);
+        while let Some(event) = self.standby.as_mut().and_then(|link| link.session.poll()) {
+            self.ipc_event(mono_us, event);
+        }
+        if let Err(error) = fed {
+            self.ipc_failed(mono_us, &error);
+        }
+    }
+
+    fn ipc_failed(&mut self, mono_us: u64, error: &SessionError) {
+        tracing::warn!(%error, "the standby's channel is unusable; it is dropped");
+        self.lose_standby(mono_us, DownReason::StandbyLost);
+    }
+
+    fn ipc_event(&mut self, mono_us: u64, event: SessionEvent) {
+        if let Some(link) = &mut self.standby {
+            link.heard_us = mono_us;
+        }
+        match event {
+            SessionEvent::Established { remote } => self.begin_sync(mono_us, remote.incarnation),
+            SessionEvent::Acknowledged { epoch, from, lsn } => {
+                if self.log.acknowledge(lsn).is_ok() {
+                    self.gate.acknowledge(epoch, from, lsn);
+                    self.advance_readiness(lsn);
+                }
+            }
+            SessionEvent::Control(Control::Resign { reason }) => {
+                tracing::info!(%reason, "the standby resigned");
+                self.lose_standby(mono_us, DownReason::StandbyResigned);
+            }
+            SessionEvent::Refused(reason) => {
+                tracing::warn!(%reason, "the standby was refused");
+                self.lose_standby(mono_us, DownReason::SyncAborted);
+            }
+            SessionEvent::Control(Control::Goodbye { .. }) => {
+                self.lose_standby(mono_us, DownReason::StandbyLost)
+            }
+            SessionEvent::NewerEpoch(epoch) => {
+                tracing::warn!(%epoch, "the standby acts in a newer epoch");
+                self.confirm();
+            }
+            SessionEvent::Control(_) | SessionEvent::Heartbeat { .. } | SessionEvent::Batch(_) => {}
+        }
+    }
+
+    fn begin_sync(&mut self, mono_us: u64, remote: Incarnation) {
+        tracing::info!(standby = %remote, connections = self.protected.len(), "a standby joins");
+        if let Some(link) = &mut self.standby {
+            link.remote = Some(remote);
+            link.established_us = mono_us;
+        }
+        self.log.attach();
+        self.shared.next_id = self.engine.next_id().0;
+        Record::Shared(self.shared.clone()).write(&mut self.batch);
+        for (address, link) in self.host.neighbours() {
+            Record::Neighbour {
+                address,
+                link: link.0,
+            }
+            .write(&mut self.batch);
+        }
+        if self.node_sync {
+            self.events.push(NodeEvent::NodeSyncRequested);
+        }
+        self.sync_all();
+    }
+
+    /// Octets to write to the standby.
+    pub fn ipc_outgoing(&self) -> &[u8] {
+        self.standby
+            .as_ref()
+            .map_or(&[], |link| link.session.outgoing())
+    }
+
+    /// `n` octets were written.
+    pub fn ipc_advance(&mut self, n: usize) {
+        if let Some(link) = &mut self.standby {
+            link.session.advance(n);
+        }
+    }
+
+    /// The channel closed or failed.
+    pub fn ipc_closed(&mut self, mono_us: u64) {
+        self.lose_standby(mono_us, DownReason::StandbyLost);
+    }
+
+    /// Heartbeats out, and judgement of the standby's silence and lag.
+    pub(super) fn check_standby(&mut self, mono_us: u64) {
+        let Some(link) = &mut self.standby else {
+            return;
+        };
+        if mono_us >= link.sent_us + self.limits.heartbeat_us {
+            link.sent_us = mono_us;
+            link.session
+                .send_heartbeat(self.log.last(), self.clock.now(mono_us).as_micros());
+        }
+        // Before the pair is made a slow standby harms nobody: it gets time to apply what it was sent.
+        let patience = if self.tenure.standby().is_some() {
+            self.limits.hold_limit_us
+        } else {
+            50 * self.limits.hold_limit_us
+        };
+        let silent = mono_us.saturating_sub(link.heard_us) > patience;
+        let lagging = self.log.lag_us(mono_us) > patience;
+        if lagging || silent {
+            let reason = if lagging {
+                DownReason::Lagging
+            } else {
+                DownReason::StandbyLost
+            };
+            self.lose_standby(mono_us, reason);
+        }
+    }
+}

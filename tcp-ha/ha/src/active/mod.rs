@@ -1,0 +1,324 @@
+//! The node that speaks: engine, host layer, gate and log, tied together so that there is one way out.
+//!
+//! The caller drives it in turns. In each turn it hands over what is there (`ipc_*` first, so that acknowledgements open the gate
+//! before anything new is built; then frames, the daemon's calls, timers), calls [`Active::close_batch`], writes
+//! [`Active::ipc_outgoing`] to the standby, and transmits what [`Active::release`] gives. Everything between two calls of `close_batch` is one
+//! batch: one transaction for the standby. No frame can be had but through `release` (I1).
+
+mod batch;
+mod guard;
+mod link;
+mod protect;
+#[cfg(test)]
+mod tests;
+mod user;
+
+pub use guard::{Fenced, SwitchoverRefused};
+pub use user::{Listening, StreamStart};
+
+use crate::clock::Clock;
+use crate::event::NodeEvent;
+use crate::readiness::{DownReason, Readiness};
+use crate::record::SharedState;
+use guard::Guard;
+use ipc::batch::BatchBuilder;
+use ipc::gate::{Gate, Released};
+use ipc::log::Log;
+use ipc::register::{Register, Tenure};
+use ipc::{Epoch, Incarnation, Lsn};
+use link::StandbyLink;
+use protect::Protected;
+pub use protect::Protection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tcp_ha_engine::{ConnectionId, Effects, Engine, ListenerId, Secrets};
+use tcp_ha_link::host::{Host, Inbound};
+use tcp_ha_link::{Frame, Frames};
+
+/// Bounds and times of an active node; all times in microseconds of the local monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeLimits {
+    /// Time between heartbeats.
+    pub heartbeat_us: u64,
+    /// A node that hears nothing for this many heartbeats declares the other dead.
+    pub misses: u32,
+    /// How long the oldest unacknowledged batch, or the standby's silence, may last before the standby counts as lost.
+    pub hold_limit_us: u64,
+    /// Frames that may wait in the gate; beyond it no input is taken.
+    pub gate_frames: usize,
+    /// Octets that may be outstanding towards the standby; beyond it the standby counts as lost.
+    pub log_octets: usize,
+    /// Octets of snapshots sent in one batch while a standby is brought up to date.
+    pub sync_octets: usize,
+    /// How long a daemon may take to hand over its own state before the pair is made without it.
+    pub application_sync_us: u64,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        NodeLimits {
+            heartbeat_us: 5_000,
+            misses: 3,
+            hold_limit_us: 100_000,
+            gate_frames: 4096,
+            log_octets: 64 << 20,
+            sync_octets: 1 << 20,
+            application_sync_us: 10_000_000,
+        }
+    }
+}
+
+/// What the node counts of its own; all since it became active.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NodeCounters {
+    /// Batches closed.
+    pub batches: u64,
+    /// Checkpoint records (snapshots and deltas) written.
+    pub checkpoints: u64,
+    /// Octets of checkpoint records.
+    pub checkpoint_octets: u64,
+    /// Octets of the stream that were shipped as records.
+    pub payload_octets: u64,
+    /// Frames dropped because the gate was full.
+    pub gate_full: u64,
+    /// Times a standby was lost.
+    pub standby_lost: u64,
+}
+
+/// The active node; see the module's text for how it is driven.
+pub struct Active {
+    me: Incarnation,
+    limits: NodeLimits,
+    register: Arc<dyn Register + Sync>,
+    engine: Engine,
+    host: Host,
+    clock: Clock,
+    shared: SharedState,
+    gate: Gate<Frame>,
+    log: Log,
+    batch: BatchBuilder,
+    fx: Effects,
+    frames: Frames,
+    dirty: Vec<ConnectionId>,
+    neighbours: Vec<(std::net::IpAddr, tcp_ha_link::LinkAddress)>,
+    protected: BTreeMap<ConnectionId, Protected>,
+    /// Connections on their way to ready.
+    advancing: BTreeSet<ConnectionId>,
+    listening: BTreeMap<ListenerId, Option<Protection>>,
+    /// Active opens whose protection was asked for before they are established.
+    connecting: BTreeMap<ConnectionId, Option<Protection>>,
+    standby: Option<StandbyLink>,
+    /// Why there is no standby, for status.
+    unprotected: DownReason,
+    guard: Guard,
+    tenure: Tenure,
+    node_sync: bool,
+    events: Vec<NodeEvent>,
+    counters: NodeCounters,
+}
+
+/// The parts of a node that begins to speak.
+pub struct ActiveParts {
+    /// This process.
+    pub me: Incarnation,
+    /// Bounds and times.
+    pub limits: NodeLimits,
+    /// The register that the tenure came from.
+    pub register: Arc<dyn Register + Sync>,
+    /// Proof that this node may speak.
+    pub tenure: Tenure,
+    /// The TCP engine, empty or restored.
+    pub engine: Engine,
+    /// The host layer.
+    pub host: Host,
+    /// The engine's time domain.
+    pub clock: Clock,
+    /// Secrets shared with the standby.
+    pub secrets: Secrets,
+    /// LSN after which this node goes on counting.
+    pub last_lsn: Lsn,
+    /// Whether the daemon has state of its own that belongs to no connection and that a joining standby needs.
+    pub node_sync: bool,
+}
+
+impl Active {
+    /// A node that may speak from now on: the gate opens by the tenure.
+    ///
+    /// A tenure that names a standby, or another node, leaves the gate shut.
+    pub fn new(parts: ActiveParts) -> Active {
+        let ActiveParts {
+            me,
+            limits,
+            register,
+            tenure,
+            engine,
+            host,
+            clock,
+            secrets,
+            last_lsn,
+            node_sync,
+        } = parts;
+        let mut gate = Gate::new(me, limits.gate_frames);
+        gate.open_solo(&tenure);
+        Active {
+            me,
+            limits,
+            register,
+            shared: SharedState::of(&secrets, engine.next_id()),
+            engine,
+            host,
+            clock,
+            gate,
+            log: Log::starting_after(last_lsn, limits.log_octets),
+            batch: BatchBuilder::new(),
+            fx: Effects::default(),
+            frames: Frames::default(),
+            dirty: Vec::new(),
+            neighbours: Vec::new(),
+            protected: BTreeMap::new(),
+            advancing: BTreeSet::new(),
+            listening: BTreeMap::new(),
+            connecting: BTreeMap::new(),
+            standby: None,
+            unprotected: DownReason::NoStandby,
+            guard: Guard::Solo,
+            tenure,
+            node_sync,
+            events: Vec::new(),
+            counters: NodeCounters::default(),
+        }
+    }
+
+    /// After a takeover: turns the bridges and the peers towards this node, and speaks on every connection.
+    pub(crate) fn speak_again(&mut self, mono_us: u64, timestamp_jump_ms: u32) {
+        let now = self.clock.now(mono_us);
+        self.host.announce(now, &mut self.frames);
+        let ids: Vec<ConnectionId> = self.engine.connections().collect();
+        for id in ids {
+            // Every id comes from the engine itself.
+            let _ = self.engine.resume(now, id, timestamp_jump_ms, &mut self.fx);
+        }
+    }
+
+    /// Takes one frame from the device at local time `mono_us`.
+    pub fn handle_frame(&mut self, mono_us: u64, frame: &[u8]) {
+        let now = self.clock.now(mono_us);
+        match self.host.handle_frame(now, frame, &mut self.frames) {
+            Ok(Inbound::Segment {
+                src, dst, segment, ..
+            }) => self
+                .engine
+                .handle_segment(now, src, dst, segment, &mut self.fx),
+            Ok(Inbound::ForeignAnnouncement { .. }) => self.events.push(NodeEvent::RegisterDoubt),
+            // RFC 5927: ICMP errors are no reason to drop a synchronized connection. Dropped frames are counted by the host.
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Runs every timer that is due at local time `mono_us`.
+    pub fn handle_timeout(&mut self, mono_us: u64) {
+        self.check_standby(mono_us);
+        self.drive_guard(mono_us);
+        if self.clock.is_frozen() {
+            return;
+        }
+        let now = self.clock.now(mono_us);
+        if self.engine.next_timeout().is_some_and(|at| at <= now) {
+            self.engine.handle_timeout(now, &mut self.fx);
+        }
+        if self.host.next_timeout().is_some_and(|at| at <= now) {
+            self.host.handle_timeout(now, &mut self.frames);
+        }
+    }
+
+    /// The local time at which [`handle_timeout`](Self::handle_timeout) must run next.
+    pub fn next_timeout(&self) -> Option<u64> {
+        let clocks = if self.clock.is_frozen() {
+            [None, None]
+        } else {
+            [self.engine.next_timeout(), self.host.next_timeout()]
+        };
+        let clocks = clocks.into_iter().flatten().map(|at| self.clock.local(at));
+        clocks
+            .chain(self.guard_timeout())
+            .chain(
+                self.standby
+                    .as_ref()
+                    .map(|link| link.next_timeout(&self.limits)),
+            )
+            .min()
+    }
+
+    /// Whether frames and calls of the daemon may be handed in now: not while the gate is shut or full.
+    pub fn takes_input(&self) -> bool {
+        matches!(self.guard, Guard::Solo | Guard::Paired)
+            && self.gate.room() > self.limits.gate_frames / 4
+    }
+
+    /// The next frame that may leave now; give it to the device, then back with [`recycle`](Self::recycle).
+    pub fn release(&mut self) -> Option<Released<Frame>> {
+        self.gate.release()
+    }
+
+    /// Takes back a frame that was transmitted, for its memory.
+    pub fn recycle(&mut self, frame: Released<Frame>) {
+        self.frames.recycle(frame.into_inner());
+    }
+
+    /// Moves what happened since the last call to the end of `into`.
+    pub fn take_events(&mut self, into: &mut Vec<NodeEvent>) {
+        into.append(&mut self.events);
+    }
+
+    /// The epoch in which this node speaks.
+    pub fn epoch(&self) -> Epoch {
+        self.tenure.epoch()
+    }
+
+    /// The standby named by the register.
+    pub fn paired_with(&self) -> Option<Incarnation> {
+        self.tenure.standby()
+    }
+
+    /// `None` while a standby backs this node; otherwise why none does.
+    pub fn unprotected(&self) -> Option<DownReason> {
+        (!matches!(self.guard, Guard::Paired)).then_some(self.unprotected)
+    }
+
+    /// The last LSN given and the last one acknowledged.
+    pub fn lsns(&self) -> (Lsn, Lsn) {
+        (self.log.last(), self.log.acknowledged())
+    }
+
+    /// How long the oldest unacknowledged batch has waited, in microseconds.
+    pub fn lag_us(&self, mono_us: u64) -> u64 {
+        self.log.lag_us(mono_us)
+    }
+
+    /// How far each protected connection is.
+    pub fn readiness(&self, id: ConnectionId) -> Readiness {
+        self.protected
+            .get(&id)
+            .map_or(Readiness::None, |protected| protected.readiness)
+    }
+
+    /// The engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The host layer, to look at.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> NodeCounters {
+        self.counters
+    }
+
+    /// What the gate counted.
+    pub fn gate_counters(&self) -> ipc::gate::GateCounters {
+        self.gate.counters()
+    }
+}

@@ -1,0 +1,393 @@
+//! Protection of single connections: what is recorded of each, and how far it is.
+
+use super::Active;
+use super::guard::Guard;
+use crate::delta::ConnectionDelta;
+use crate::event::NodeEvent;
+use crate::readiness::{DownReason, Readiness};
+use crate::record::{Record, SendMode, SnapshotRecord};
+use crate::shadow::ShadowConnection;
+use ipc::Lsn;
+use tcp_ha_engine::{ConnectionId, ConnectionState, Instant, ReceiveMode};
+
+/// How a connection is to be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// Who makes inbound octets safe.
+    pub receive: ReceiveMode,
+    /// Who keeps outbound octets.
+    pub send: SendMode,
+    /// Whether the daemon has state of its own that a standby needs beside the stream.
+    pub application_sync: bool,
+}
+
+impl Default for Protection {
+    /// The library records both directions; the daemon need know nothing.
+    fn default() -> Self {
+        Protection {
+            receive: ReceiveMode::Logged,
+            send: SendMode::Logged,
+            application_sync: false,
+        }
+    }
+}
+
+/// One protected connection.
+pub(super) struct Protected {
+    protection: Protection,
+    pub(super) readiness: Readiness,
+    /// The standby has the daemon's state, or needs none.
+    application_synced: bool,
+    /// What the records say so far; `None` before the snapshot.
+    recorded: Option<Recorded>,
+    /// Acknowledgement of this LSN ends the present step.
+    awaited: Option<Lsn>,
+}
+
+struct Recorded {
+    state: ConnectionState,
+    received_upto: u64,
+    sent_upto: u64,
+}
+
+impl Protected {
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
+    fn logs_received(&self) -> bool {
+        self.protection.receive == ReceiveMode::Logged
+    }
+
+    fn logs_sent(&self) -> bool {
+        self.protection.send == SendMode::Logged
+    }
+}
+
+impl Active {
+    /// A connection reached ESTABLISHED; one that is to be protected is so from its first octet.
+    pub(super) fn established(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        protection: Option<Protection>,
+    ) {
+        if let Some(protection) = protection {
+            self.begin_protection(now, id, protection, true);
+        }
+    }
+
+    /// Begins to protect; `from_birth` means that the daemon has not seen an octet of it yet.
+    pub(super) fn begin_protection(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        protection: Protection,
+        from_birth: bool,
+    ) {
+        let _ = self
+            .engine
+            .set_receive_mode(now, id, protection.receive, &mut self.fx);
+        let attached = self
+            .standby
+            .as_ref()
+            .is_some_and(|link| link.is_established());
+        let protected = Protected {
+            protection,
+            readiness: Readiness::Down(self.unprotected),
+            application_synced: !protection.application_sync || (from_birth && attached),
+            recorded: None,
+            awaited: None,
+        };
+        self.protected.insert(id, protected);
+        if attached {
+            self.enter_initial_sync(id);
+        } else {
+            self.events.push(NodeEvent::Protection {
+                id,
+                readiness: Readiness::Down(self.unprotected),
+            });
+        }
+    }
+
+    /// Ends the protection of a connection by a record, so that the survivor never takes it up half known.
+    pub(super) fn end_protection(&mut self, now: Instant, id: ConnectionId) {
+        let Some(protected) = self.protected.remove(&id) else {
+            return;
+        };
+        self.advancing.remove(&id);
+        if protected.is_recorded() {
+            Record::Deleted { id }.write(&mut self.batch);
+        }
+        let _ = self
+            .engine
+            .set_receive_mode(now, id, ReceiveMode::Logged, &mut self.fx);
+        self.events.push(NodeEvent::Protection {
+            id,
+            readiness: Readiness::Down(DownReason::ClientDisabled),
+        });
+    }
+
+    /// Every protected connection is to be brought to a standby that has just joined.
+    pub(super) fn sync_all(&mut self) {
+        let ids: Vec<ConnectionId> = self.protected.keys().copied().collect();
+        for id in ids {
+            if let Some(protected) = self.protected.get_mut(&id) {
+                protected.recorded = None;
+                protected.application_synced = !protected.protection.application_sync;
+            }
+            self.enter_initial_sync(id);
+        }
+    }
+
+    /// All protection is down until the next standby.
+    pub(super) fn protection_down(&mut self, reason: DownReason) {
+        self.advancing.clear();
+        for (&id, protected) in &mut self.protected {
+            protected.recorded = None;
+            protected.awaited = None;
+            protected.readiness = Readiness::Down(reason);
+            self.events.push(NodeEvent::Protection {
+                id,
+                readiness: protected.readiness,
+            });
+        }
+    }
+
+    fn enter_initial_sync(&mut self, id: ConnectionId) {
+        self.set_readiness(id, Readiness::TcpInitialSync);
+        self.advancing.insert(id);
+        if let Some(link) = &mut self.standby {
+            link.to_sync.push_back(id);
+        }
+    }
+
+    fn set_readiness(&mut self, id: ConnectionId, readiness: Readiness) {
+        if let Some(protected) = self.protected.get_mut(&id) {
+            protected.readiness = readiness;
+            protected.awaited = None;
+            self.events.push(NodeEvent::Protection { id, readiness });
+        }
+    }
+
+    /// Sends snapshots of connections that wait for theirs, a bounded amount in one batch, in the same batches as the traffic.
+    pub(super) fn sync_more(&mut self) {
+        while self.batch.octets() < self.limits.sync_octets {
+            let Some(id) = self
+                .standby
+                .as_mut()
+                .and_then(|link| link.to_sync.pop_front())
+            else {
+                return;
+            };
+            if self.advancing.contains(&id) {
+                self.record_snapshot(id);
+            }
+        }
+    }
+
+    fn record_snapshot(&mut self, id: ConnectionId) {
+        let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
+        else {
+            self.protected.remove(&id);
+            self.advancing.remove(&id);
+            return;
+        };
+        let Some(protected) = self.protected.get(&id) else {
+            return;
+        };
+        let logs_sent = protected.logs_sent();
+        let Protection {
+            send: send_mode,
+            application_sync,
+            ..
+        } = protected.protection;
+        let before = self.batch.octets();
+        Record::Snapshot(Box::new(SnapshotRecord {
+            id,
+            state,
+            send_mode,
+            application_sync,
+        }))
+        .write(&mut self.batch);
+        self.counters.checkpoints += 1;
+        self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
+        if info.safe > info.read {
+            self.record_received(id, info.read, info.safe);
+        }
+        if logs_sent {
+            self.record_sent(id, info.snd_una);
+        }
+        if let Some(protected) = self.protected.get_mut(&id) {
+            protected.recorded = Some(Recorded {
+                state,
+                received_upto: info.safe,
+                sent_upto: info.snd_end,
+            });
+            protected.readiness = Readiness::TcpSecondPhase;
+            protected.awaited = None;
+        }
+        self.events.push(NodeEvent::Protection {
+            id,
+            readiness: Readiness::TcpSecondPhase,
+        });
+    }
+
+    /// Records what changed in a connection in this batch: its octets first, then the delta that speaks of them.
+    pub(super) fn record_change(&mut self, id: ConnectionId) {
+        let Some(protected) = self.protected.get(&id) else {
+            return;
+        };
+        let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
+        else {
+            if protected.is_recorded() {
+                Record::Deleted { id }.write(&mut self.batch);
+            }
+            self.protected.remove(&id);
+            self.advancing.remove(&id);
+            return;
+        };
+        let Some(recorded) = &protected.recorded else {
+            return;
+        };
+        let (received_upto, sent_upto) = (recorded.received_upto, recorded.sent_upto);
+        if protected.logs_received() && info.safe > received_upto {
+            self.record_received(id, received_upto, info.safe);
+        }
+        if self.protected.get(&id).is_some_and(Protected::logs_sent) && info.snd_end > sent_upto {
+            self.record_sent(id, sent_upto);
+        }
+        let Some(Protected {
+            recorded: Some(recorded),
+            ..
+        }) = self.protected.get_mut(&id)
+        else {
+            return;
+        };
+        recorded.received_upto = info.safe;
+        recorded.sent_upto = info.snd_end;
+        if let Some(delta) = ConnectionDelta::between(id, &recorded.state, &state) {
+            recorded.state = state;
+            let before = self.batch.octets();
+            Record::Delta(Box::new(delta)).write(&mut self.batch);
+            self.counters.checkpoints += 1;
+            self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
+        }
+    }
+
+    /// Writes the ready-records of connections that have become ready within this batch.
+    pub(super) fn announce_readiness(&mut self) {
+        if !matches!(self.guard, Guard::Paired) {
+            return;
+        }
+        for &id in &self.advancing {
+            let Some(protected) = self.protected.get_mut(&id) else {
+                continue;
+            };
+            if protected.readiness == Readiness::ApplicationSync
+                && protected.application_synced
+                && protected.awaited.is_none()
+            {
+                Record::Readiness {
+                    id,
+                    readiness: Readiness::Ready,
+                }
+                .write(&mut self.batch);
+                protected.awaited = Some(Lsn(u64::MAX));
+            }
+        }
+    }
+
+    /// The batch got its LSN: steps that were taken in it end when it is acknowledged.
+    pub(super) fn note_appended(&mut self, lsn: Lsn) {
+        for id in &self.advancing {
+            let Some(protected) = self.protected.get_mut(id) else {
+                continue;
+            };
+            match (protected.readiness, protected.awaited) {
+                (Readiness::TcpSecondPhase, None) => protected.awaited = Some(lsn),
+                (Readiness::ApplicationSync, Some(Lsn(u64::MAX))) => protected.awaited = Some(lsn),
+                _ => {}
+            }
+        }
+    }
+
+    /// The standby acknowledged everything up to `lsn`.
+    pub(super) fn advance_readiness(&mut self, lsn: Lsn) {
+        if self.advancing.is_empty() {
+            return;
+        }
+        let due: Vec<(ConnectionId, Readiness)> = self
+            .advancing
+            .iter()
+            .filter_map(|&id| self.protected.get(&id).map(|protected| (id, protected)))
+            .filter(|(_, protected)| protected.awaited.is_some_and(|awaited| awaited <= lsn))
+            .map(|(id, protected)| (id, protected.readiness))
+            .collect();
+        for (id, readiness) in due {
+            match readiness {
+                Readiness::TcpSecondPhase => {
+                    self.set_readiness(id, Readiness::ApplicationSync);
+                    if self
+                        .protected
+                        .get(&id)
+                        .is_some_and(|protected| !protected.application_synced)
+                    {
+                        self.events.push(NodeEvent::SyncRequested { id });
+                    }
+                }
+                Readiness::ApplicationSync => {
+                    self.set_readiness(id, Readiness::Ready);
+                    self.advancing.remove(&id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The daemon has handed over its own state of the connection.
+    pub(super) fn application_synced(&mut self, id: ConnectionId) {
+        if let Some(protected) = self.protected.get_mut(&id) {
+            protected.application_synced = true;
+        }
+    }
+
+    /// Whether every connection is at the standby, with the daemon's state.
+    pub(super) fn all_synced(&self) -> bool {
+        self.advancing.iter().all(|id| {
+            self.protected.get(id).is_none_or(|protected| {
+                protected.readiness == Readiness::ApplicationSync && protected.application_synced
+            })
+        })
+    }
+
+    /// The first protected connection that is not ready, with how far it is.
+    pub(super) fn first_unready(&self) -> Option<(ConnectionId, Readiness)> {
+        self.protected
+            .iter()
+            .find(|(_, protected)| protected.readiness != Readiness::Ready)
+            .map(|(&id, protected)| (id, protected.readiness))
+    }
+}
+
+impl Active {
+    /// Goes on protecting a connection that was taken over, as it was protected before.
+    pub(crate) fn adopt(&mut self, id: ConnectionId, connection: &ShadowConnection) {
+        if self.engine.connection(id).is_none() {
+            return;
+        }
+        let protected = Protected {
+            protection: Protection {
+                receive: connection.state.identity.options.receive_mode,
+                send: connection.send_mode,
+                application_sync: connection.application_sync,
+            },
+            readiness: Readiness::Down(DownReason::AfterTakeover),
+            application_synced: false,
+            recorded: None,
+            awaited: None,
+        };
+        self.protected.insert(id, protected);
+        self.unprotected = DownReason::AfterTakeover;
+    }
+}

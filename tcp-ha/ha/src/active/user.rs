@@ -1,0 +1,238 @@
+//! The daemon's calls (RFC 9293 3.9.1), and those that replication adds.
+
+use super::Active;
+use super::protect::Protection;
+use crate::record::Record;
+use std::net::SocketAddr;
+use tcp_ha_engine::{ConnectionId, ConnectionOptions, Error, Event, ListenerId};
+
+/// A passive open: what its connections get.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// Where to listen; an unspecified address means any of ours.
+    pub local: SocketAddr,
+    /// Options of the connections.
+    pub options: ConnectionOptions,
+    /// How many connections may be half open or not yet accepted.
+    pub backlog: usize,
+    /// How they are protected, from their first octet on.
+    pub protection: Option<Protection>,
+}
+
+impl Active {
+    /// Passive OPEN.
+    ///
+    /// # Errors
+    /// The address is taken, or the bound on listeners is reached.
+    pub fn listen(&mut self, listening: &Listening) -> Result<ListenerId, Error> {
+        let id = self.engine.listen(
+            listening.local,
+            listening.options.clone(),
+            listening.backlog,
+        )?;
+        self.listening.insert(id, listening.protection);
+        Ok(id)
+    }
+
+    /// Ends a passive open; its connections go on.
+    pub fn unlisten(&mut self, id: ListenerId) {
+        self.engine.unlisten(id);
+        self.listening.remove(&id);
+    }
+
+    /// Active OPEN; [`NodeEvent::Connected`] or [`NodeEvent::Closed`] follows.
+    ///
+    /// # Errors
+    /// The four-tuple is taken, no port is free, or the bound on connections is reached.
+    pub fn connect(
+        &mut self,
+        mono_us: u64,
+        local: SocketAddr,
+        remote: SocketAddr,
+        options: ConnectionOptions,
+        protection: Option<Protection>,
+    ) -> Result<ConnectionId, Error> {
+        let now = self.clock.now(mono_us);
+        let id = self
+            .engine
+            .connect(now, local, remote, options, &mut self.fx)?;
+        self.connecting.insert(id, protection);
+        Ok(id)
+    }
+
+    /// SEND, whole or not at all; with `dealt_with`, everything received before that offset is dealt with in the same batch.
+    ///
+    /// # Errors
+    /// The connection is unknown or closing, or the send buffer has no room for all of it.
+    pub fn write(
+        &mut self,
+        mono_us: u64,
+        id: ConnectionId,
+        octets: &[u8],
+        dealt_with: Option<u64>,
+    ) -> Result<(), Error> {
+        if self.engine.send_room(id) < octets.len() {
+            return Err(Error::OutOfRange);
+        }
+        let now = self.clock.now(mono_us);
+        let taken = self.engine.send(now, id, octets, &mut self.fx)?;
+        debug_assert_eq!(taken, octets.len(), "the room was asked for");
+        if let Some(upto) = dealt_with {
+            self.processed(mono_us, id, upto)?;
+        }
+        Ok(())
+    }
+
+    /// RECEIVE: the daemon has dealt with everything before `upto`; the window opens, the replica gets those octets.
+    ///
+    /// # Errors
+    /// The connection is unknown, or `upto` lies beyond what was received.
+    pub fn processed(&mut self, mono_us: u64, id: ConnectionId, upto: u64) -> Result<(), Error> {
+        let now = self.clock.now(mono_us);
+        if self
+            .engine
+            .connection(id)
+            .is_some_and(|info| info.safe < upto)
+        {
+            self.engine.make_safe(now, id, upto, &mut self.fx)?;
+        }
+        self.engine.consume(now, id, upto, &mut self.fx)
+    }
+
+    /// The daemon's own record; with `dealt_with` it also says how far it makes the stream safe (effect and mark are one record).
+    ///
+    /// # Errors
+    /// The connection is unknown, or the mark lies beyond what was received.
+    pub fn record(
+        &mut self,
+        mono_us: u64,
+        id: Option<ConnectionId>,
+        octets: &[u8],
+        dealt_with: Option<u64>,
+    ) -> Result<(), Error> {
+        if self
+            .standby
+            .as_ref()
+            .is_some_and(|link| link.is_established())
+        {
+            Record::Application { id, octets }.write(&mut self.batch);
+        }
+        match (id, dealt_with) {
+            (Some(id), Some(upto)) => self.processed(mono_us, id, upto),
+            _ => Ok(()),
+        }
+    }
+
+    /// The daemon's own state of a connection, asked for by [`NodeEvent::SyncRequested`].
+    pub fn sync<'a>(&mut self, id: ConnectionId, records: impl IntoIterator<Item = &'a [u8]>) {
+        for octets in records {
+            Record::Application {
+                id: Some(id),
+                octets,
+            }
+            .write(&mut self.batch);
+        }
+        self.application_synced(id);
+    }
+
+    /// The daemon's own state that belongs to no connection, asked for by [`NodeEvent::NodeSyncRequested`].
+    pub fn sync_node<'a>(&mut self, records: impl IntoIterator<Item = &'a [u8]>) {
+        for octets in records {
+            Record::Application { id: None, octets }.write(&mut self.batch);
+        }
+        if let Some(link) = &mut self.standby {
+            link.node_synced = true;
+        }
+    }
+
+    /// Octets of a hollow range after a takeover in `Regenerated` mode; bit-identical to those sent before.
+    ///
+    /// # Errors
+    /// The connection is unknown, or the range is not one that is missing.
+    pub fn supply(
+        &mut self,
+        mono_us: u64,
+        id: ConnectionId,
+        offset: u64,
+        octets: &[u8],
+    ) -> Result<(), Error> {
+        let now = self.clock.now(mono_us);
+        self.engine.supply(now, id, offset, octets, &mut self.fx)
+    }
+
+    /// Asks for protection, at any time of the connection's life; a second call replaces the first, `None` withdraws it.
+    pub fn protect(&mut self, mono_us: u64, id: ConnectionId, protection: Option<Protection>) {
+        let now = self.clock.now(mono_us);
+        if self.protected.contains_key(&id) {
+            self.end_protection(now, id);
+        }
+        if let Some(protection) = protection
+            && self.engine.connection(id).is_some()
+        {
+            self.begin_protection(now, id, protection, false);
+        }
+    }
+
+    /// CLOSE: a FIN goes out behind what was written. Everything received counts as safe.
+    pub fn close(&mut self, mono_us: u64, id: ConnectionId) {
+        let now = self.clock.now(mono_us);
+        // A connection that is gone already needs no closing.
+        let _ = self.engine.close(now, id, &mut self.fx);
+    }
+
+    /// ABORT: a reset goes out at once.
+    pub fn abort(&mut self, mono_us: u64, id: ConnectionId) {
+        let now = self.clock.now(mono_us);
+        let _ = self.engine.abort(now, id, &mut self.fx);
+    }
+
+    /// Takes a handed-over stream up: its ends, and how much may be written. What the dead active's daemon had not dealt with
+    /// comes as events, as if it were received now.
+    pub fn hand_over(&mut self, id: ConnectionId) -> Option<StreamStart> {
+        let info = self.engine.connection(id)?;
+        if info.rcv_nxt > info.read {
+            self.fx.events.push(Event::Received {
+                id,
+                from: info.read,
+                to: info.rcv_nxt,
+            });
+        }
+        if info.fin_received {
+            self.fx.events.push(Event::PeerClosed { id });
+        }
+        self.stream_start(id)
+    }
+
+    /// Where a stream stands, for the daemon's end of it.
+    pub fn stream_start(&self, id: ConnectionId) -> Option<StreamStart> {
+        let info = self.engine.connection(id)?;
+        Some(StreamStart {
+            id,
+            local: info.tuple.local,
+            remote: info.tuple.remote,
+            read: info.read,
+            snd_una: info.snd_una,
+            snd_end: info.snd_end,
+            room: self.engine.send_room(id),
+        })
+    }
+}
+
+/// Where a stream stands when the daemon takes it up. Offsets count payload octets from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamStart {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Our socket.
+    pub local: SocketAddr,
+    /// The peer's socket.
+    pub remote: SocketAddr,
+    /// The first inbound octet that was not dealt with.
+    pub read: u64,
+    /// The first outbound octet that the peer has not acknowledged.
+    pub snd_una: u64,
+    /// Where writing goes on.
+    pub snd_end: u64,
+    /// Octets that may be written now.
+    pub room: usize,
+}

@@ -1,0 +1,84 @@
+//! The engine's time domain, which outlives the node that began it.
+
+use tcp_ha_engine::Instant;
+
+/// Maps this host's monotonic clock, in microseconds, to the engine's time domain.
+///
+/// A cold start begins a domain at the local clock. A standby learns the offset from the times that the active stamps on its
+/// batches and heartbeats, so that deadlines, timestamps and ISNs go on in the same domain after a takeover, on any host.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    offset_us: i64,
+    learned: bool,
+    frozen_at_us: Option<u64>,
+}
+
+impl Clock {
+    /// A new domain, equal to the local clock.
+    pub fn new() -> Clock {
+        Clock::default()
+    }
+
+    /// The engine's time at `mono_us` of the local clock; stands still while frozen.
+    pub fn now(&self, mono_us: u64) -> Instant {
+        let mono_us = self.frozen_at_us.unwrap_or(mono_us);
+        Instant::from_micros(mono_us.saturating_add_signed(self.offset_us))
+    }
+
+    /// The local time at which the engine's clock will show `at`, if it is not frozen.
+    pub fn local(&self, at: Instant) -> u64 {
+        at.as_micros().saturating_add_signed(-self.offset_us)
+    }
+
+    /// Takes over the sender's time `time_us`, read at local time `mono_us`.
+    ///
+    /// A reading is late by the channel's delay, so the largest offset seen is the best; it also keeps the domain from going back.
+    pub fn learn(&mut self, time_us: u64, mono_us: u64) {
+        let offset = time_us as i64 - mono_us as i64;
+        if !self.learned || offset > self.offset_us {
+            self.offset_us = offset;
+            self.learned = true;
+        }
+    }
+
+    /// Stops the engine's clock: nothing may leave (I8), so no timer may run.
+    pub fn freeze(&mut self, mono_us: u64) {
+        self.frozen_at_us.get_or_insert(mono_us);
+    }
+
+    /// Lets the engine's clock go on from where it stood.
+    pub fn thaw(&mut self, mono_us: u64) {
+        if let Some(at) = self.frozen_at_us.take() {
+            self.offset_us -= mono_us.saturating_sub(at) as i64;
+        }
+    }
+
+    /// Whether the engine's clock stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_at_us.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frozen_clock_goes_on_from_where_it_stood() {
+        let mut clock = Clock::new();
+        clock.freeze(1_000);
+        assert_eq!(clock.now(5_000).as_micros(), 1_000);
+        clock.thaw(6_000);
+        assert_eq!(clock.now(6_500).as_micros(), 1_500);
+        assert_eq!(clock.local(Instant::from_micros(1_500)), 6_500);
+    }
+
+    #[test]
+    fn the_least_delayed_reading_wins() {
+        let mut clock = Clock::new();
+        clock.learn(10_000, 500); // delayed by 40
+        clock.learn(20_000, 10_460); // delayed by 0
+        clock.learn(30_000, 20_500); // delayed by 40
+        assert_eq!(clock.now(20_500).as_micros(), 30_040);
+    }
+}

@@ -1,0 +1,76 @@
+//! What changed in a connection between two batches.
+
+use serde::{Deserialize, Serialize};
+use tcp_ha_engine::{
+    CongestionState, ConnectionId, ConnectionState, IdentityState, LifecycleState, RecvState,
+    RttState, SendState, TimersState,
+};
+
+/// One change of one connection: each concern that differs, whole; variables of a concern change together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionDelta {
+    /// The connection.
+    pub id: ConnectionId,
+    identity: Option<IdentityState>,
+    lifecycle: Option<LifecycleState>,
+    send: Option<SendState>,
+    recv: Option<RecvState>,
+    rtt: Option<RttState>,
+    congestion: Option<CongestionState>,
+    timers: Option<TimersState>,
+}
+
+impl ConnectionDelta {
+    /// The change from `old` to `new`; `None` where they are equal.
+    pub fn between(
+        id: ConnectionId,
+        old: &ConnectionState,
+        new: &ConnectionState,
+    ) -> Option<ConnectionDelta> {
+        // Every concern is named, so that a new one does not compile until it travels.
+        let ConnectionState {
+            identity,
+            lifecycle,
+            send,
+            recv,
+            rtt,
+            congestion,
+            timers,
+        } = *new;
+        let delta = ConnectionDelta {
+            id,
+            identity: (identity != old.identity).then_some(identity),
+            lifecycle: (lifecycle != old.lifecycle).then_some(lifecycle),
+            send: (send != old.send).then_some(send),
+            recv: (recv != old.recv).then_some(recv),
+            rtt: (rtt != old.rtt).then_some(rtt),
+            congestion: (congestion != old.congestion).then_some(congestion),
+            timers: (timers != old.timers).then_some(timers),
+        };
+        (old != new).then_some(delta)
+    }
+
+    /// Applies the change.
+    pub fn apply(&self, state: &mut ConnectionState) {
+        let ConnectionDelta {
+            id: _,
+            identity,
+            lifecycle,
+            send,
+            recv,
+            rtt,
+            congestion,
+            timers,
+        } = *self;
+        let old = *state;
+        *state = ConnectionState {
+            identity: identity.unwrap_or(old.identity),
+            lifecycle: lifecycle.unwrap_or(old.lifecycle),
+            send: send.unwrap_or(old.send),
+            recv: recv.unwrap_or(old.recv),
+            rtt: rtt.unwrap_or(old.rtt),
+            congestion: congestion.unwrap_or(old.congestion),
+            timers: timers.unwrap_or(old.timers),
+        };
+    }
+}

@@ -1,0 +1,258 @@
+//! What travels from the active to the standby: the kinds of records and their bodies.
+//!
+//! Checkpoints ([`Record::Snapshot`], [`Record::Delta`]) have no field that could hold octets of a stream (I5). Octets travel
+//! beside them as records of their own kinds, where the daemon's choice of modes asks for it.
+
+use crate::delta::ConnectionDelta;
+use crate::readiness::Readiness;
+use core::fmt;
+use ipc::batch::BatchBuilder;
+use ipc::codec;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::IpAddr;
+use tcp_ha_engine::{ConnectionId, ConnectionState, Secrets};
+
+const SHARED: u16 = 1;
+const NEIGHBOUR: u16 = 2;
+const SNAPSHOT: u16 = 3;
+const DELTA: u16 = 4;
+const DELETED: u16 = 5;
+const RECEIVED: u16 = 6;
+const SENT: u16 = 7;
+const APPLICATION: u16 = 8;
+const READINESS: u16 = 9;
+
+/// Stands for "no connection" in the head of an application record.
+const NO_CONNECTION: u64 = u64::MAX;
+
+/// What all connections of a node share; sent once to a joining standby.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedState {
+    /// Key of the initial sequence numbers; never shown, like the two below.
+    pub isn_key: [u8; 16],
+    /// Key of the demultiplexing table.
+    pub demux_key: [u8; 16],
+    /// Key of the timestamp offsets.
+    pub timestamp_key: [u8; 16],
+    /// The next connection id that the engine would give.
+    pub next_id: u64,
+}
+
+impl SharedState {
+    /// What an engine with these secrets, about to give `next_id`, shares.
+    pub fn of(secrets: &Secrets, next_id: ConnectionId) -> SharedState {
+        let Secrets {
+            isn,
+            demux,
+            timestamp,
+        } = secrets;
+        SharedState {
+            isn_key: *isn,
+            demux_key: *demux,
+            timestamp_key: *timestamp,
+            next_id: next_id.0,
+        }
+    }
+
+    /// The engine's secrets.
+    pub fn secrets(&self) -> Secrets {
+        Secrets {
+            isn: self.isn_key,
+            demux: self.demux_key,
+            timestamp: self.timestamp_key,
+        }
+    }
+}
+
+impl fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedState")
+            .field("next_id", &self.next_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the daemon gets octets that it had, and how octets that it wrote are kept (DESIGN: receive and send modes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SendMode {
+    /// The library records octets before they can be sent.
+    Logged,
+    /// Only sizes travel; the daemon supplies bit-identical octets from SND.UNA on after a takeover.
+    Regenerated,
+}
+
+/// A connection as the standby first hears of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotRecord {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Its whole checkpoint.
+    pub state: ConnectionState,
+    /// How its outbound octets are kept.
+    pub send_mode: SendMode,
+    /// Whether the daemon has state of its own that a standby needs beside the stream.
+    pub application_sync: bool,
+}
+
+/// One record of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record<'a> {
+    /// What all connections share.
+    Shared(SharedState),
+    /// A neighbour's link address was learned.
+    Neighbour { address: IpAddr, link: [u8; 6] },
+    /// A connection, whole; the octets that it holds follow as records of their own.
+    Snapshot(Box<SnapshotRecord>),
+    /// What changed in a connection since its snapshot and the deltas before.
+    Delta(Box<ConnectionDelta>),
+    /// A connection was deleted.
+    Deleted { id: ConnectionId },
+    /// Inbound octets that are safe with this record.
+    Received {
+        id: ConnectionId,
+        offset: u64,
+        octets: &'a [u8],
+    },
+    /// Outbound octets, recorded before they can be sent.
+    Sent {
+        id: ConnectionId,
+        offset: u64,
+        octets: &'a [u8],
+    },
+    /// The daemon's own record.
+    Application {
+        id: Option<ConnectionId>,
+        octets: &'a [u8],
+    },
+    /// How far a connection is protected.
+    Readiness {
+        id: ConnectionId,
+        readiness: Readiness,
+    },
+}
+
+/// A record that the standby cannot read: the two versions differ, or the sender is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordError {
+    kind: u16,
+    what: &'static str,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record of kind {}: {}", self.kind, self.what)
+    }
+}
+
+impl core::error::Error for RecordError {}
+
+impl Record<'_> {
+    /// Appends this record to the batch; octets are copied once.
+    pub fn write(&self, batch: &mut BatchBuilder) {
+        match self {
+            Record::Shared(shared) => body(batch, SHARED, shared),
+            Record::Neighbour { address, link } => body(batch, NEIGHBOUR, &(address, link)),
+            Record::Snapshot(snapshot) => body(batch, SNAPSHOT, snapshot.as_ref()),
+            Record::Delta(delta) => body(batch, DELTA, delta.as_ref()),
+            Record::Deleted { id } => body(batch, DELETED, id),
+            Record::Received { id, offset, octets } => {
+                octet_record(batch, RECEIVED, *id, *offset, &[octets])
+            }
+            Record::Sent { id, offset, octets } => {
+                octet_record(batch, SENT, *id, *offset, &[octets])
+            }
+            Record::Application { id, octets } => batch.record(APPLICATION, |out| {
+                out.extend_from_slice(&id.map_or(NO_CONNECTION, |id| id.0).to_le_bytes());
+                out.extend_from_slice(octets);
+            }),
+            Record::Readiness { id, readiness } => body(batch, READINESS, &(id, readiness)),
+        }
+    }
+}
+
+/// Appends inbound octets that lie in two pieces.
+pub fn write_received(batch: &mut BatchBuilder, id: ConnectionId, offset: u64, pieces: &[&[u8]]) {
+    octet_record(batch, RECEIVED, id, offset, pieces);
+}
+
+/// Appends outbound octets that lie in two pieces.
+pub fn write_sent(batch: &mut BatchBuilder, id: ConnectionId, offset: u64, pieces: &[&[u8]]) {
+    octet_record(batch, SENT, id, offset, pieces);
+}
+
+fn body(batch: &mut BatchBuilder, kind: u16, value: &impl Serialize) {
+    batch.record(kind, |out| {
+        codec::encode_into(value, out)
+            .expect("record bodies are plain data without a size limit of their own")
+    });
+}
+
+fn octet_record(
+    batch: &mut BatchBuilder,
+    kind: u16,
+    id: ConnectionId,
+    offset: u64,
+    pieces: &[&[u8]],
+) {
+    batch.record(kind, |out| {
+        out.extend_from_slice(&id.0.to_le_bytes());
+        out.extend_from_slice(&offset.to_le_bytes());
+        for piece in pieces {
+            out.extend_from_slice(piece);
+        }
+    });
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// The kind is unknown or the body is not of its form; the standby then resigns rather than guess.
+pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
+    let wrong = |what| RecordError { kind, what };
+    Ok(match kind {
+        SHARED => Record::Shared(value(kind, octets)?),
+        NEIGHBOUR => {
+            let (address, link) = value(kind, octets)?;
+            Record::Neighbour { address, link }
+        }
+        SNAPSHOT => Record::Snapshot(Box::new(value(kind, octets)?)),
+        DELTA => Record::Delta(Box::new(value(kind, octets)?)),
+        DELETED => Record::Deleted {
+            id: value(kind, octets)?,
+        },
+        RECEIVED | SENT => {
+            let (id, rest) = split_u64(octets).ok_or(wrong("too short"))?;
+            let (offset, octets) = split_u64(rest).ok_or(wrong("too short"))?;
+            let id = ConnectionId(id);
+            if kind == RECEIVED {
+                Record::Received { id, offset, octets }
+            } else {
+                Record::Sent { id, offset, octets }
+            }
+        }
+        APPLICATION => {
+            let (id, octets) = split_u64(octets).ok_or(wrong("too short"))?;
+            Record::Application {
+                id: (id != NO_CONNECTION).then_some(ConnectionId(id)),
+                octets,
+            }
+        }
+        READINESS => {
+            let (id, readiness) = value(kind, octets)?;
+            Record::Readiness { id, readiness }
+        }
+        _ => return Err(wrong("unknown kind: the active is of a newer version")),
+    })
+}
+
+fn value<T: DeserializeOwned>(kind: u16, octets: &[u8]) -> Result<T, RecordError> {
+    codec::decode(octets).map_err(|_| RecordError {
+        kind,
+        what: "malformed body",
+    })
+}
+
+fn split_u64(octets: &[u8]) -> Option<(u64, &[u8])> {
+    let (head, rest) = octets.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*head), rest))
+}

@@ -1,0 +1,329 @@
+//! The standby's equivalent of everything that the active has: built from records alone.
+
+use crate::event::NodeEvent;
+use crate::octets::OctetQueue;
+use crate::readiness::Readiness;
+use crate::record::{Record, SendMode, SharedState, SnapshotRecord};
+use bytes::Bytes;
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use tcp_ha_engine::{ConnectionId, ConnectionState, Opener, ReceiveMode};
+
+/// Octets of one direction of one connection that a shadow holds at most; far above any window that an engine announces.
+const OCTETS_MAX: u64 = 64 << 20;
+
+/// Connections that a shadow holds at most.
+const CONNECTIONS_MAX: usize = 1 << 20;
+
+/// One connection as the standby knows it.
+#[derive(Clone, Debug)]
+pub struct ShadowConnection {
+    /// Its checkpoint at the last LSN applied.
+    pub state: ConnectionState,
+    /// How its outbound octets are kept.
+    pub send_mode: SendMode,
+    /// Whether the daemon has state of its own that a standby needs beside the stream.
+    pub application_sync: bool,
+    /// How far it is protected, by the active's own records.
+    pub readiness: Readiness,
+    /// Inbound octets READ..SAFE.
+    pub(crate) received: OctetQueue,
+    /// Outbound octets SND.UNA..end of what the daemon wrote; empty in `Regenerated` mode.
+    pub(crate) sent: OctetQueue,
+    closed_to_daemon: bool,
+}
+
+/// Records that contradict what the shadow holds. The standby resigns: a shadow that differs is no protection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShadowError {
+    /// A record speaks of a connection that no snapshot announced.
+    UnknownConnection(ConnectionId),
+    /// Octets do not follow on those before.
+    Gap {
+        id: ConnectionId,
+        direction: &'static str,
+        expected: u64,
+        offset: u64,
+    },
+    /// The checkpoint speaks of octets that did not come with it.
+    Missing {
+        id: ConnectionId,
+        direction: &'static str,
+        expected: u64,
+        held: u64,
+    },
+    /// A bound was reached.
+    TooMuch(&'static str),
+}
+
+impl fmt::Display for ShadowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ShadowError::UnknownConnection(id) => {
+                write!(f, "record of connection {id}, which no snapshot announced")
+            }
+            ShadowError::Gap {
+                id,
+                direction,
+                expected,
+                offset,
+            } => {
+                write!(
+                    f,
+                    "{direction} octets of connection {id} begin at {offset}, expected {expected}"
+                )
+            }
+            ShadowError::Missing {
+                id,
+                direction,
+                expected,
+                held,
+            } => {
+                write!(
+                    f,
+                    "{direction} octets of connection {id} reach to {held}, its checkpoint to {expected}"
+                )
+            }
+            ShadowError::TooMuch(what) => write!(f, "more {what} than a standby holds"),
+        }
+    }
+}
+
+impl core::error::Error for ShadowError {}
+
+/// Everything that the active has recorded so far.
+#[derive(Default)]
+pub struct Shadow {
+    shared: Option<SharedState>,
+    neighbours: BTreeMap<IpAddr, [u8; 6]>,
+    connections: BTreeMap<ConnectionId, ShadowConnection>,
+    /// Connections that the batch in hand speaks of; checked when it ends.
+    touched: BTreeSet<ConnectionId>,
+}
+
+/// The first payload octet's place in sequence space: behind the SYN.
+const FIRST_OCTET: u64 = 1;
+
+impl Shadow {
+    /// Applies one record; `events` gets what the daemon's replica must know.
+    ///
+    /// # Errors
+    /// The record contradicts what is held.
+    pub fn apply(
+        &mut self,
+        record: Record<'_>,
+        events: &mut Vec<NodeEvent>,
+    ) -> Result<(), ShadowError> {
+        match record {
+            Record::Shared(shared) => self.shared = Some(shared),
+            Record::Neighbour { address, link } => {
+                self.neighbours.insert(address, link);
+            }
+            Record::Snapshot(snapshot) => self.open(*snapshot, events)?,
+            Record::Delta(delta) => {
+                let connection = self.connection(delta.id)?;
+                delta.apply(&mut connection.state);
+                self.touched.insert(delta.id);
+            }
+            Record::Deleted { id } => {
+                if let Some(connection) = self.connections.remove(&id)
+                    && !connection.closed_to_daemon
+                {
+                    events.push(NodeEvent::ReplicaClosed { id });
+                }
+            }
+            Record::Received { id, offset, octets } => self.received(id, offset, octets)?,
+            Record::Sent { id, offset, octets } => self.sent(id, offset, octets, events)?,
+            Record::Application { id, octets } => {
+                // Marks that came before this record in its batch are part of what it follows on.
+                if let Some(id) = id
+                    && self.touched.contains(&id)
+                {
+                    self.settle(id, events)?;
+                }
+                events.push(NodeEvent::ReplicaRecord {
+                    id,
+                    data: Bytes::copy_from_slice(octets),
+                });
+            }
+            Record::Readiness { id, readiness } => self.connection(id)?.readiness = readiness,
+        }
+        Ok(())
+    }
+
+    /// The batch is complete: what it said must agree with itself.
+    ///
+    /// # Errors
+    /// A checkpoint speaks of octets that are not held.
+    pub fn end_batch(&mut self, events: &mut Vec<NodeEvent>) -> Result<(), ShadowError> {
+        for id in std::mem::take(&mut self.touched) {
+            self.settle(id, events)?;
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, id: ConnectionId) -> Result<&mut ShadowConnection, ShadowError> {
+        self.connections
+            .get_mut(&id)
+            .ok_or(ShadowError::UnknownConnection(id))
+    }
+
+    fn open(
+        &mut self,
+        snapshot: SnapshotRecord,
+        events: &mut Vec<NodeEvent>,
+    ) -> Result<(), ShadowError> {
+        let SnapshotRecord {
+            id,
+            state,
+            send_mode,
+            application_sync,
+        } = snapshot;
+        if self.connections.len() >= CONNECTIONS_MAX {
+            return Err(ShadowError::TooMuch("connections"));
+        }
+        let connection = ShadowConnection {
+            state,
+            send_mode,
+            application_sync,
+            readiness: Readiness::TcpSecondPhase,
+            received: OctetQueue::new(stream_offset(state.recv.read)),
+            sent: OctetQueue::new(stream_offset(state.send.una)),
+            closed_to_daemon: state.lifecycle.user_closed,
+        };
+        let tuple = state.identity.tuple;
+        self.connections.insert(id, connection);
+        self.touched.insert(id);
+        let active_open = state.identity.opener == Opener::Active;
+        events.push(NodeEvent::ReplicaOpened {
+            id,
+            local: tuple.local,
+            remote: tuple.remote,
+            active_open,
+        });
+        Ok(())
+    }
+
+    fn received(
+        &mut self,
+        id: ConnectionId,
+        offset: u64,
+        octets: &[u8],
+    ) -> Result<(), ShadowError> {
+        self.touched.insert(id);
+        let connection = self.connection(id)?;
+        let expected = connection.received.end();
+        let marked = connection.state.identity.options.receive_mode == ReceiveMode::Marked;
+        if marked && offset > expected {
+            // The daemon's own records made the octets between safe.
+            connection.received.restart(offset);
+        } else if offset != expected {
+            return Err(ShadowError::Gap {
+                id,
+                direction: "received",
+                expected,
+                offset,
+            });
+        }
+        connection.received.push(Bytes::copy_from_slice(octets));
+        if connection.received.len() > OCTETS_MAX {
+            return Err(ShadowError::TooMuch("received octets"));
+        }
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        id: ConnectionId,
+        offset: u64,
+        octets: &[u8],
+        events: &mut Vec<NodeEvent>,
+    ) -> Result<(), ShadowError> {
+        self.touched.insert(id);
+        let connection = self.connection(id)?;
+        let expected = connection.sent.end();
+        if offset != expected {
+            return Err(ShadowError::Gap {
+                id,
+                direction: "sent",
+                expected,
+                offset,
+            });
+        }
+        let data = Bytes::copy_from_slice(octets);
+        connection.sent.push(data.clone());
+        if connection.sent.len() > OCTETS_MAX {
+            return Err(ShadowError::TooMuch("sent octets"));
+        }
+        events.push(NodeEvent::ReplicaSent { id, offset, data });
+        Ok(())
+    }
+
+    /// Brings the octets of a connection in line with its checkpoint, and hands what the active's daemon has dealt with to ours.
+    fn settle(&mut self, id: ConnectionId, events: &mut Vec<NodeEvent>) -> Result<(), ShadowError> {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return Ok(());
+        };
+        let state = &connection.state;
+        let read = stream_offset(state.recv.read)
+            .min(stream_end(state.recv.safe, state.lifecycle.fin_received));
+        let safe = stream_end(state.recv.safe, state.lifecycle.fin_received);
+        connection.received.trim(read, |offset, data| {
+            events.push(NodeEvent::ReplicaReceived { id, offset, data })
+        });
+        if connection.received.end() != safe {
+            return Err(ShadowError::Missing {
+                id,
+                direction: "received",
+                expected: safe,
+                held: connection.received.end(),
+            });
+        }
+        let una = stream_offset(state.send.una).min(stream_offset(state.send.end));
+        connection.sent.trim(una, |_, _| {});
+        let end = stream_offset(state.send.end);
+        if connection.send_mode == SendMode::Logged && connection.sent.end() != end {
+            return Err(ShadowError::Missing {
+                id,
+                direction: "sent",
+                expected: end,
+                held: connection.sent.end(),
+            });
+        }
+        if state.lifecycle.user_closed && !connection.closed_to_daemon {
+            connection.closed_to_daemon = true;
+            events.push(NodeEvent::ReplicaClosed { id });
+        }
+        Ok(())
+    }
+
+    /// What all connections share, once it has come.
+    pub fn shared(&self) -> Option<&SharedState> {
+        self.shared.as_ref()
+    }
+
+    /// Link addresses of neighbours.
+    pub fn neighbours(&self) -> impl Iterator<Item = (IpAddr, [u8; 6])> + '_ {
+        self.neighbours
+            .iter()
+            .map(|(&address, &link)| (address, link))
+    }
+
+    /// All connections, in the order of their ids.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &ShadowConnection)> {
+        self.connections
+            .iter()
+            .map(|(&id, connection)| (id, connection))
+    }
+}
+
+/// Stream offset of a sequence position; the SYN's place counts as the first octet's.
+fn stream_offset(position: u64) -> u64 {
+    position.saturating_sub(FIRST_OCTET)
+}
+
+/// Like [`stream_offset`], for a position that may lie behind the FIN.
+fn stream_end(position: u64, fin: bool) -> u64 {
+    stream_offset(position).saturating_sub(u64::from(fin))
+}

@@ -1,0 +1,305 @@
+//! The node that shadows: applies what the active records, says so, and judges whether the active lives.
+
+use crate::active::{Active, ActiveParts, NodeLimits};
+use crate::clock::Clock;
+use crate::event::NodeEvent;
+use crate::record;
+use crate::shadow::Shadow;
+use crate::takeover::{self, LeftBehind, TIMESTAMP_JUMP_MS};
+use core::fmt;
+use ipc::heartbeat::{Detector, Verdict};
+use ipc::register::{CasError, Register, Tenure};
+use ipc::schema::v1::Control;
+use ipc::session::{LocalIdentity, Session, SessionEvent};
+use ipc::{Epoch, Incarnation, Lsn, OwnedBatch};
+use std::sync::Arc;
+use tcp_ha_engine::Config;
+use tcp_ha_link::host::Host;
+
+/// Where a standby stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Hello was sent.
+    Joining,
+    /// Accepted; takes in snapshots and deltas, may not take over.
+    Syncing,
+    /// The register names it: it takes over when the active dies.
+    Paired,
+    /// The active passed the epoch on; it may speak.
+    HandedOver,
+}
+
+/// Why a standby's role ended without its becoming active. It forgets everything and joins anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StandbyEnd {
+    /// The active refused it.
+    Refused(String),
+    /// The channel broke or carried garbage.
+    Channel(String),
+    /// A record contradicts the shadow, or is of an unknown version.
+    Record(String),
+    /// The active sent it away.
+    Dismissed(String),
+    /// It is not, or no longer, the one that the register names.
+    NotNamed,
+}
+
+impl fmt::Display for StandbyEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StandbyEnd::Refused(reason) => write!(f, "the active refused this standby: {reason}"),
+            StandbyEnd::Channel(what) => write!(f, "the channel to the active is unusable: {what}"),
+            StandbyEnd::Record(what) => write!(f, "the active's records cannot be applied: {what}"),
+            StandbyEnd::Dismissed(reason) => write!(f, "the active ended the session: {reason}"),
+            StandbyEnd::NotNamed => f.write_str("the register names another standby, or none"),
+        }
+    }
+}
+
+/// What came of an attempt to take the epoch.
+#[derive(Debug)]
+pub enum Claim {
+    /// This node may speak.
+    Won(Tenure),
+    /// Another has it, or this node was never paired: join anew.
+    Lost,
+    /// The outcome is not known: nothing is said; ask again.
+    Unknown(String),
+}
+
+/// The shadowing node; see the module's text.
+pub struct Standby {
+    me: Incarnation,
+    remote: Incarnation,
+    limits: NodeLimits,
+    session: Session,
+    shadow: Shadow,
+    clock: Clock,
+    detector: Detector,
+    standing: Standing,
+    applied: Lsn,
+    sent_us: u64,
+    events: Vec<NodeEvent>,
+}
+
+impl Standby {
+    /// Joins the active `remote`, whose entry in the register has `epoch`.
+    pub fn join(
+        me: LocalIdentity,
+        remote: Incarnation,
+        epoch: Epoch,
+        limits: NodeLimits,
+        mono_us: u64,
+    ) -> Standby {
+        Standby {
+            me: me.incarnation,
+            remote,
+            limits,
+            session: Session::initiate(me, remote, epoch),
+            shadow: Shadow::default(),
+            clock: Clock::new(),
+            detector: Detector::new(limits.heartbeat_us, limits.misses, mono_us),
+            standing: Standing::Joining,
+            applied: Lsn::ZERO,
+            sent_us: mono_us,
+            events: vec![NodeEvent::ReplicaReset],
+        }
+    }
+
+    /// Octets came from the active: applied and acknowledged, all of them, before this returns.
+    ///
+    /// # Errors
+    /// The role ends.
+    pub fn ipc_received(&mut self, mono_us: u64, octets: &[u8]) -> Result<(), StandbyEnd> {
+        self.detector.heard(mono_us);
+        let fed = self.session.feed(octets);
+        let before = self.applied;
+        while let Some(event) = self.session.poll() {
+            self.ipc_event(mono_us, event)?;
+        }
+        if self.applied > before {
+            self.acknowledge(mono_us);
+        }
+        fed.map_err(|error| StandbyEnd::Channel(error.to_string()))
+    }
+
+    fn acknowledge(&mut self, mono_us: u64) {
+        self.sent_us = mono_us;
+        self.session.send_ack(self.applied);
+    }
+
+    fn ipc_event(&mut self, mono_us: u64, event: SessionEvent) -> Result<(), StandbyEnd> {
+        match event {
+            SessionEvent::Established { .. } => self.standing = Standing::Syncing,
+            SessionEvent::Refused(reason) => return Err(StandbyEnd::Refused(reason.to_string())),
+            SessionEvent::Batch(batch) => self.apply(mono_us, &batch)?,
+            SessionEvent::Heartbeat { time_us, .. } => self.clock.learn(time_us, mono_us),
+            SessionEvent::Control(Control::Paired { epoch }) => {
+                self.session.set_epoch(epoch);
+                self.standing = Standing::Paired;
+                self.acknowledge(mono_us);
+            }
+            SessionEvent::Control(Control::HandOver { .. }) => self.standing = Standing::HandedOver,
+            SessionEvent::Control(Control::Goodbye { reason } | Control::Resign { reason }) => {
+                return Err(StandbyEnd::Dismissed(reason));
+            }
+            SessionEvent::Control(Control::CaughtUp { .. })
+            | SessionEvent::Acknowledged { .. }
+            | SessionEvent::NewerEpoch(_) => {}
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
+        self.clock.learn(batch.time_us(), mono_us);
+        for record in batch.records() {
+            let record = record::parse(record.kind, record.body)
+                .map_err(|error| StandbyEnd::Record(error.to_string()))?;
+            self.shadow
+                .apply(record, &mut self.events)
+                .map_err(|error| StandbyEnd::Record(error.to_string()))?;
+        }
+        self.shadow
+            .end_batch(&mut self.events)
+            .map_err(|error| StandbyEnd::Record(error.to_string()))?;
+        self.applied = batch.lsn();
+        Ok(())
+    }
+
+    /// Heartbeats out; judges the active's silence. Call after everything that came was handed in.
+    pub fn handle_timeout(&mut self, mono_us: u64) -> Verdict {
+        if mono_us >= self.sent_us + self.limits.heartbeat_us && self.standing != Standing::Joining
+        {
+            self.sent_us = mono_us;
+            self.session
+                .send_heartbeat(self.applied, self.clock.now(mono_us).as_micros());
+        }
+        self.detector.checked(mono_us)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must run next.
+    pub fn next_timeout(&self) -> u64 {
+        self.detector
+            .next_check_us()
+            .min(self.sent_us + self.limits.heartbeat_us)
+    }
+
+    /// Octets to write to the active.
+    pub fn ipc_outgoing(&self) -> &[u8] {
+        self.session.outgoing()
+    }
+
+    /// `n` octets were written.
+    pub fn ipc_advance(&mut self, n: usize) {
+        self.session.advance(n);
+    }
+
+    /// Gives up the role for this epoch: the active goes on alone at once.
+    pub fn resign(&mut self, reason: &str) {
+        self.session.send_control(Control::Resign {
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// Moves what the daemon's replica must know to the end of `into`.
+    pub fn take_events(&mut self, into: &mut Vec<NodeEvent>) {
+        into.append(&mut self.events);
+    }
+
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// The active it shadows.
+    pub fn remote(&self) -> Incarnation {
+        self.remote
+    }
+
+    /// The epoch that it knows of.
+    pub fn epoch(&self) -> Epoch {
+        self.session.epoch()
+    }
+
+    /// The last LSN applied.
+    pub fn applied(&self) -> Lsn {
+        self.applied
+    }
+
+    /// What it holds.
+    pub fn shadow(&self) -> &Shadow {
+        &self.shadow
+    }
+
+    /// Tries to take the epoch, after a sign of the active's death. Every sign only starts this compare-and-swap; it alone decides (I3).
+    pub fn claim(&self, register: &dyn Register) -> Claim {
+        let entry = match register.read() {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Claim::Lost,
+            Err(error) => return Claim::Unknown(error.to_string()),
+        };
+        if entry.active == self.me {
+            return match register.confirm(self.me) {
+                Ok(Some(tenure)) => Claim::Won(tenure),
+                Ok(None) => Claim::Lost,
+                Err(error) => Claim::Unknown(error.to_string()),
+            };
+        }
+        if entry.active != self.remote || entry.standby != Some(self.me) {
+            return Claim::Lost;
+        }
+        match register.compare_and_swap(Some(entry.epoch), self.me, None) {
+            Ok(tenure) => Claim::Won(tenure),
+            Err(CasError::Lost(_)) => Claim::Lost,
+            Err(CasError::Unknown(error) | CasError::Unavailable(error)) => Claim::Unknown(error),
+        }
+    }
+
+    /// Becomes the active: announces itself and speaks on every ready connection. The first frames wait in its gate, which the tenure opens.
+    ///
+    /// `None` where nothing was ever synchronised.
+    pub fn promote(
+        self,
+        tenure: Tenure,
+        register: Arc<dyn Register + Sync>,
+        config: Config,
+        mut host: Host,
+        node_sync: bool,
+        mono_us: u64,
+    ) -> Option<Promotion> {
+        let now = self.clock.now(mono_us);
+        let survivor = takeover::survive(&self.shadow, config, now, &mut host)?;
+        let parts = ActiveParts {
+            me: self.me,
+            limits: self.limits,
+            register,
+            tenure,
+            engine: survivor.engine,
+            host,
+            clock: self.clock,
+            secrets: survivor.secrets,
+            last_lsn: self.applied,
+            node_sync,
+        };
+        let mut active = Active::new(parts);
+        active.speak_again(mono_us, TIMESTAMP_JUMP_MS);
+        for (id, connection) in self.shadow.connections() {
+            active.adopt(id, connection);
+        }
+        Some(Promotion {
+            active,
+            taken: survivor.taken,
+            left_behind: survivor.left_behind,
+        })
+    }
+}
+
+/// A standby that became active.
+pub struct Promotion {
+    /// The node, which has spoken already: its frames wait to be transmitted.
+    pub active: Active,
+    /// Connections whose streams the daemon gets.
+    pub taken: Vec<tcp_ha_engine::ConnectionId>,
+    /// Connections that are lost, and why.
+    pub left_behind: Vec<LeftBehind>,
+}

@@ -1,0 +1,81 @@
+//! From a shadow to an engine that speaks.
+
+use crate::readiness::Readiness;
+use crate::record::SendMode;
+use crate::shadow::Shadow;
+use tcp_ha_engine::{Config, ConnectionId, Engine, Instant, Secrets};
+use tcp_ha_link::LinkAddress;
+use tcp_ha_link::host::Host;
+
+/// TSval jumps by this much at a takeover, in milliseconds: what the dead active may have stamped that the standby never heard of
+/// stays behind (I6).
+pub const TIMESTAMP_JUMP_MS: u32 = 1_000;
+
+/// Ids between the last one heard of and the first that a survivor gives: the active may have given some that never were recorded.
+const ID_JUMP: u64 = 1 << 20;
+
+/// A connection that was not taken over, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a takeover brought.
+pub struct Survivor {
+    /// The engine with all ready connections.
+    pub engine: Engine,
+    /// Connections that speak again, in the order of their ids.
+    pub taken: Vec<ConnectionId>,
+    /// Those that the active's daemon had closed already: they finish by themselves.
+    pub finishing: Vec<ConnectionId>,
+    /// Connections that were not ready.
+    pub left_behind: Vec<LeftBehind>,
+    /// The shared secrets.
+    pub secrets: Secrets,
+}
+
+/// Builds the survivor's engine, in the active's time domain; nothing is sent yet.
+///
+/// Only connections whose ready-record is held, with no down-record behind it, are taken. `None` where the standby was never told
+/// the shared secrets: it then has nothing to go on with.
+pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -> Option<Survivor> {
+    let shared = shadow.shared()?;
+    let mut engine = Engine::new(config, shared.secrets());
+    let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
+    let mut last_id = shared.next_id;
+    for (id, connection) in shadow.connections() {
+        last_id = last_id.max(id.0);
+        if connection.readiness != Readiness::Ready {
+            left_behind.push(LeftBehind {
+                id,
+                reason: connection.readiness.to_string(),
+            });
+            continue;
+        }
+        let received = connection.received.to_vec();
+        let sent = connection.sent.to_vec();
+        let unsent = (connection.send_mode == SendMode::Logged).then_some(sent.as_slice());
+        match engine.restore(now, id, &connection.state, &received, unsent) {
+            Ok(()) if connection.state.lifecycle.user_closed => finishing.push(id),
+            Ok(()) => taken.push(id),
+            Err(error) => left_behind.push(LeftBehind {
+                id,
+                reason: error.to_string(),
+            }),
+        }
+    }
+    engine.set_next_id(ConnectionId(last_id + ID_JUMP));
+    for (address, link) in shadow.neighbours() {
+        host.learn(now, address, LinkAddress(link));
+    }
+    Some(Survivor {
+        engine,
+        taken,
+        finishing,
+        left_behind,
+        secrets: shared.secrets(),
+    })
+}
