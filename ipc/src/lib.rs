@@ -12,10 +12,12 @@ pub mod frame;
 pub mod gate;
 pub mod heartbeat;
 pub mod ids;
+pub mod liveness;
 pub mod log;
 pub mod register;
 pub mod schema;
 pub mod session;
+pub mod transport;
 
 pub use batch::{Batch, BatchBuilder, OwnedBatch, Record};
 pub use gate::{Gate, GateFull, Released};
@@ -24,3 +26,4 @@ pub use ids::{Epoch, Incarnation, Lsn, NotAnIncarnation};
 pub use log::Log;
 pub use register::{CasError, Entry, Register, RegisterError, Tenure};
 pub use session::{LocalIdentity, Session, SessionError, SessionEvent};
+pub use transport::Transport;
