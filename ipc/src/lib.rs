@@ -19,6 +19,9 @@ pub mod schema;
 pub mod session;
 pub mod transport;
 
+#[cfg(test)]
+mod testing;
+
 pub use batch::{Batch, BatchBuilder, OwnedBatch, Record};
 pub use gate::{Gate, GateFull, Released};
 pub use heartbeat::Detector;

@@ -75,3 +75,6 @@ impl Transport for MemoryTransport {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

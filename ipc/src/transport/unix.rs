@@ -191,3 +191,6 @@ fn enlarge_buffers(stream: &UnixStream) {
         let _ = sockopt::set_socket_recv_buffer_size(stream, SOCKET_BUFFER_OCTETS);
     }
 }
+
+#[cfg(test)]
+mod tests;
