@@ -16,6 +16,9 @@ use std::sync::Arc;
 use tcp_ha_engine::Config;
 use tcp_ha_link::host::Host;
 
+/// Silence after which a standby that is not paired looks for an active anew.
+const UNPAIRED_SILENCE_US: u64 = 2_000_000;
+
 /// Where a standby stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -174,7 +177,16 @@ impl Standby {
             self.session
                 .send_heartbeat(self.applied, self.clock.now(mono_us).as_micros());
         }
-        self.detector.checked(mono_us)
+        match self.detector.checked(mono_us) {
+            // Who is not paired may not take over, and gives a busy active time.
+            Verdict::Dead
+                if self.standing != Standing::Paired
+                    && self.detector.silent_us() < UNPAIRED_SILENCE_US =>
+            {
+                Verdict::Alive
+            }
+            verdict => verdict,
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) must run next.

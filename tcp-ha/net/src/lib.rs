@@ -1,1 +1,25 @@
-//! The asynchronous face: Stack, TcpListener, TcpStream, in the shape of tokio::net.
+//! The asynchronous face of a replicated TCP: [`Stack`], [`TcpListener`], [`TcpStream`], in the shape of `tokio::net`.
+//!
+//! The node itself (engine or shadow, gate, channel, register) runs on a thread of its own and is driven by readiness; a daemon's
+//! task never holds it up. Calls travel to it through one queue, so their order holds over all streams of a stack.
+#![forbid(unsafe_code)]
+
+mod command;
+mod config;
+mod driver;
+mod event;
+mod handle;
+mod listener;
+mod stack;
+mod status;
+mod stream;
+
+pub use config::{Begin, StackConfig, StartError};
+pub use event::{How, StackEvent, StackEvents};
+pub use handle::{Full, StreamHandle};
+pub use listener::{ConnectOptions, ListenOptions, TcpListener};
+pub use stack::Stack;
+pub use status::{ConnectionStatus, NodeCountersStatus, Role, Status, TakeoverStatus};
+pub use stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
+pub use tcp_ha_core::{DownReason, Protection, Readiness, SendMode};
+pub use tcp_ha_engine::{ConnectionId, ConnectionOptions, KeepaliveConfig, ReceiveMode};

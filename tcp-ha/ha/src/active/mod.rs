@@ -189,6 +189,12 @@ impl Active {
         }
     }
 
+    /// Tells the segment where the pair's addresses are.
+    pub fn announce(&mut self, mono_us: u64) {
+        self.host
+            .announce(self.clock.now(mono_us), &mut self.frames);
+    }
+
     /// After a takeover: turns the bridges and the peers towards this node, and speaks on every connection.
     pub(crate) fn speak_again(&mut self, mono_us: u64, timestamp_jump_ms: u32) {
         let now = self.clock.now(mono_us);

@@ -346,7 +346,7 @@ impl Active {
     }
 
     /// The daemon has handed over its own state of the connection.
-    pub(super) fn application_synced(&mut self, id: ConnectionId) {
+    pub(super) fn connection_synced(&mut self, id: ConnectionId) {
         if let Some(protected) = self.protected.get_mut(&id) {
             protected.application_synced = true;
         }

@@ -123,25 +123,27 @@ impl Active {
         }
     }
 
-    /// The daemon's own state of a connection, asked for by [`NodeEvent::SyncRequested`].
-    pub fn sync<'a>(&mut self, id: ConnectionId, records: impl IntoIterator<Item = &'a [u8]>) {
+    /// Part of the daemon's own state, asked for by [`NodeEvent::SyncRequested`](crate::NodeEvent::SyncRequested) or
+    /// [`NodeEvent::NodeSyncRequested`](crate::NodeEvent::NodeSyncRequested).
+    pub fn application_records<'a>(
+        &mut self,
+        id: Option<ConnectionId>,
+        records: impl IntoIterator<Item = &'a [u8]>,
+    ) {
         for octets in records {
-            Record::Application {
-                id: Some(id),
-                octets,
-            }
-            .write(&mut self.batch);
+            Record::Application { id, octets }.write(&mut self.batch);
         }
-        self.application_synced(id);
     }
 
-    /// The daemon's own state that belongs to no connection, asked for by [`NodeEvent::NodeSyncRequested`].
-    pub fn sync_node<'a>(&mut self, records: impl IntoIterator<Item = &'a [u8]>) {
-        for octets in records {
-            Record::Application { id: None, octets }.write(&mut self.batch);
-        }
-        if let Some(link) = &mut self.standby {
-            link.node_synced = true;
+    /// The daemon has handed over all of its state of a connection, or all that belongs to none.
+    pub fn application_synced(&mut self, id: Option<ConnectionId>) {
+        match id {
+            Some(id) => self.connection_synced(id),
+            None => {
+                if let Some(link) = &mut self.standby {
+                    link.node_synced = true;
+                }
+            }
         }
     }
 

@@ -1,0 +1,81 @@
+//! What a stack is started with.
+
+use core::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use tcp_ha_core::NodeLimits;
+use tcp_ha_engine::Config;
+use tcp_ha_link::host::HostError;
+use tcp_ha_link::{DeviceConfig, DeviceError, LinkAddress};
+
+/// How a node begins where the register is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// Becomes the active.
+    Active,
+    /// Waits for an active to join.
+    Standby,
+}
+
+/// Everything that a node is told. Both nodes of a pair share all of it but `name`, `device` and `begin`.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// The node's name, for people.
+    pub name: String,
+    /// How it begins where the register is empty.
+    pub begin: Begin,
+    /// The device that it speaks through, its own.
+    pub device: DeviceConfig,
+    /// The link address that it speaks with, the pair's; it must differ from the device's own.
+    pub mac: LinkAddress,
+    /// The pair's addresses with prefix lengths.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Routers.
+    pub gateways: Vec<IpAddr>,
+    /// Directory of the register, of the channel's sockets and of the signs of life; on a memory file system, shared by both nodes.
+    pub register: PathBuf,
+    /// Digest of whatever the daemon's configuration must share.
+    pub config_digest: [u8; 32],
+    /// Bounds and times.
+    pub limits: NodeLimits,
+    /// The engine's settings.
+    pub tcp: Config,
+    /// Whether streams of a dead active come with [`StackEvent::Active`](crate::StackEvent::Active); otherwise from `accept` of a
+    /// listener on their port.
+    pub streams_by_event: bool,
+    /// Whether the daemon has state of its own that belongs to no connection: it is then asked for it when a standby joins.
+    pub node_sync: bool,
+}
+
+/// Why a node could not start; one line that says what to do.
+#[derive(Debug)]
+pub enum StartError {
+    /// The device.
+    Device(DeviceError),
+    /// Addresses and the like.
+    Host(HostError),
+    /// The register.
+    Register(String),
+    /// A system call.
+    Io(&'static str, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Device(error) => error.fmt(f),
+            StartError::Host(error) => write!(f, "interface: {error}"),
+            StartError::Register(error) => f.write_str(error),
+            StartError::Io(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StartError> for io::Error {
+    fn from(error: StartError) -> io::Error {
+        io::Error::other(error.to_string())
+    }
+}

@@ -1,0 +1,380 @@
+//! A node that speaks.
+
+use super::channel::{Channel, Read};
+use super::{CHANNEL, Doing, Driver, LISTENER, StackEvent, Turn, monotonic_us, register};
+use crate::command::Command;
+use crate::status::{ConnectionStatus, NodeCountersStatus, Role, Status};
+use ipc::schema::v1::RefuseReason;
+use ipc::session::Session;
+use ipc::transport::Transport;
+use mio::Interest;
+use std::io;
+use tcp_ha_core::{Active, NodeEvent, Readiness};
+
+/// Frames taken in one batch.
+const BATCH_FRAMES: usize = 128;
+
+/// Calls taken in one batch.
+const BATCH_CALLS: usize = 1024;
+
+/// Octets of records after which a batch is closed in the middle of a daemon's dump.
+pub(super) const BATCH_OCTETS: usize = 4 << 20;
+
+/// Turns between two looks at whether the socket's name is still there.
+const SOCKET_LOOK_US: u64 = 200_000;
+
+impl Driver {
+    pub(super) fn active_turn(&mut self, mut active: Box<Active>) -> Turn {
+        let mono_us = monotonic_us();
+        let limits = &self.config.limits;
+        // Whoever was stopped may have been overtaken: the register is read before anything else (I2).
+        if mono_us.saturating_sub(self.last_turn_us)
+            > limits.heartbeat_us * u64::from(limits.misses)
+        {
+            active.confirm();
+        }
+        let more_ipc = self.read_standby(&mut active);
+        self.accept_standby(&mut active, mono_us);
+        self.transmit(&mut active);
+        if active.takes_input() {
+            self.take_frames(&mut active);
+            self.take_calls(&mut active);
+        }
+        let mono_us = monotonic_us();
+        active.handle_timeout(mono_us);
+        active.close_batch(mono_us);
+        self.write_standby(&mut active);
+        self.transmit(&mut active);
+        self.deliver(&mut active);
+        self.last_turn_us = monotonic_us();
+        if let Some(reason) = active.fenced() {
+            return self.fenced(active, &reason.to_string());
+        }
+        let busy = more_ipc || (self.device_ready && active.takes_input()) || self.listener_ready;
+        let next_us = if busy {
+            0
+        } else {
+            active.next_timeout().unwrap_or(u64::MAX)
+        };
+        Turn {
+            next_us: next_us.min(self.last_turn_us + SOCKET_LOOK_US),
+            doing: Doing::Active(active),
+        }
+    }
+
+    /// Acknowledgements first: they open the gate.
+    fn read_standby(&mut self, active: &mut Active) -> bool {
+        if !active.has_standby() {
+            self.channel = None;
+        }
+        let Some(channel) = &mut self.channel else {
+            return false;
+        };
+        let mono_us = monotonic_us();
+        match channel.read(&mut self.buffer, |octets| {
+            active.ipc_received(mono_us, octets)
+        }) {
+            Read::Drained => false,
+            Read::More => true,
+            Read::Closed(what) => {
+                tracing::warn!(what, "the channel to the standby is gone");
+                self.channel = None;
+                active.ipc_closed(mono_us);
+                false
+            }
+        }
+    }
+
+    fn write_standby(&mut self, active: &mut Active) {
+        if let Some(channel) = &mut self.channel {
+            let written = channel.write(active.ipc_outgoing());
+            active.ipc_advance(written);
+        }
+    }
+
+    fn accept_standby(&mut self, active: &mut Active, mono_us: u64) {
+        self.keep_listening();
+        while self.listener_ready {
+            let Some(listener) = &self.listener else {
+                return;
+            };
+            match listener.accept() {
+                Ok(mut transport) => {
+                    let mut session = Session::respond(self.identity.clone(), active.epoch());
+                    if active.has_standby() {
+                        session.refuse(RefuseReason::Busy);
+                        // Whoever is refused tries again; if this is lost it finds the channel closed.
+                        let _ = transport.write(session.outgoing());
+                        continue;
+                    }
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    let waits = transport
+                        .fd()
+                        .map(|fd| register(&self.poll, &fd, CHANNEL, interest));
+                    if let Some(Err(error)) = waits {
+                        tracing::error!(%error, "cannot wait on a standby's channel");
+                        continue;
+                    }
+                    self.channel = Some(Channel::new(transport));
+                    active.attach(mono_us, session);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.listener_ready = false
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a standby could not connect");
+                    self.listener_ready = false;
+                }
+            }
+        }
+    }
+
+    /// Somebody may have removed the socket's name: without it no standby could join ever again.
+    fn keep_listening(&mut self) {
+        let Some(listener) = &mut self.listener else {
+            return;
+        };
+        if self.channel.is_some() || listener.still_there() {
+            return;
+        }
+        tracing::warn!(path = %listener.path().display(), "the channel's socket was removed: listens again");
+        match listener.rebind() {
+            Ok(()) => {
+                if let Err(error) = register(&self.poll, &*listener, LISTENER, Interest::READABLE) {
+                    tracing::error!(%error, "cannot wait for standbys");
+                }
+                self.listener_ready = true;
+            }
+            Err(error) => tracing::error!(%error, "no standby can join"),
+        }
+    }
+
+    fn take_frames(&mut self, active: &mut Active) {
+        let mono_us = monotonic_us();
+        for _ in 0..BATCH_FRAMES {
+            if !self.device_ready {
+                return;
+            }
+            match self.device.receive(&mut self.buffer) {
+                Ok(n) => active.handle_frame(mono_us, &self.buffer[..n]),
+                Err(error) => {
+                    self.device_ready = false;
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        tracing::warn!(%error, "the device gives nothing");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the device what the gate lets go.
+    pub(super) fn transmit(&mut self, active: &mut Active) {
+        while let Some(frame) = active.release() {
+            if let Err(error) = self.device.transmit(&frame)
+                && error.kind() != io::ErrorKind::WouldBlock
+            {
+                tracing::debug!(%error, "a frame was lost at the device");
+            }
+            active.recycle(frame);
+        }
+    }
+
+    fn take_calls(&mut self, active: &mut Active) {
+        while let Some(call) = self.waiting.pop_front() {
+            self.call(active, call);
+        }
+        for _ in 0..BATCH_CALLS {
+            let Ok(call) = self.calls.try_recv() else {
+                return;
+            };
+            self.call(active, call);
+        }
+    }
+
+    fn call(&mut self, active: &mut Active, call: Command) {
+        let mono_us = monotonic_us();
+        let done = match call {
+            Command::Listen { listening, reply } => {
+                let accepting = active.listen(&listening).map_err(io_error);
+                let _ = reply.send(accepting.map(|id| self.streams.listen(id, listening.local)));
+                Ok(())
+            }
+            Command::Unlisten(id) => {
+                active.unlisten(id);
+                self.streams.unlisten(id);
+                Ok(())
+            }
+            Command::Connect {
+                local,
+                remote,
+                options,
+                protection,
+                reply,
+            } => {
+                match active.connect(mono_us, local, remote, options, protection) {
+                    Ok(id) => self.streams.connecting(id, reply),
+                    Err(error) => {
+                        let _ = reply.send(Err(io_error(error)));
+                    }
+                }
+                Ok(())
+            }
+            Command::Write {
+                id,
+                data,
+                dealt_with,
+            } => active.write(mono_us, id, &data, dealt_with),
+            Command::Processed { id, upto } => active.processed(mono_us, id, upto),
+            Command::Record {
+                id,
+                data,
+                dealt_with,
+            } => active.record(mono_us, id, &data, dealt_with),
+            Command::Sync { id, records } => {
+                self.sync(active, id, &records);
+                Ok(())
+            }
+            Command::Supply { id, offset, data } => active.supply(mono_us, id, offset, &data),
+            Command::Protect { id, protection } => {
+                active.protect(mono_us, id, protection);
+                Ok(())
+            }
+            Command::Close(id) => {
+                active.close(mono_us, id);
+                Ok(())
+            }
+            Command::Abort(id) => {
+                active.abort(mono_us, id);
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "a call came too late for its connection");
+        }
+    }
+
+    /// A daemon's dump, in as many batches as it needs; nothing comes between them.
+    fn sync(
+        &mut self,
+        active: &mut Active,
+        id: Option<tcp_ha_engine::ConnectionId>,
+        records: &[bytes::Bytes],
+    ) {
+        let mut rest = records;
+        loop {
+            let mut octets = 0;
+            let fits = rest.iter().take_while(|record| {
+                octets += record.len();
+                octets <= BATCH_OCTETS
+            });
+            let (now, later) = rest.split_at(fits.count().max(1).min(rest.len()));
+            let last = later.is_empty();
+            active.application_records(id, now.iter().map(|record| record.as_ref()));
+            if last {
+                active.application_synced(id);
+                return;
+            }
+            active.close_batch(monotonic_us());
+            self.write_standby(active);
+            rest = later;
+        }
+    }
+
+    /// Tells the daemon what happened; only frames have gone before.
+    fn deliver(&mut self, active: &mut Active) {
+        let mut events = std::mem::take(&mut self.node_events);
+        active.take_events(&mut events);
+        for event in events.drain(..) {
+            match event {
+                NodeEvent::RegisterDoubt => active.confirm(),
+                NodeEvent::SyncRequested { id } => self.tell(StackEvent::SyncRequested { id }),
+                NodeEvent::NodeSyncRequested => self.tell(StackEvent::NodeSyncRequested),
+                NodeEvent::Protection { id, readiness } => {
+                    self.tell(StackEvent::Protection { id, readiness })
+                }
+                other => self.streams.deliver(active, other),
+            }
+        }
+        self.node_events = events;
+    }
+
+    fn tell(&self, event: StackEvent) {
+        let _ = self.events.send(event);
+    }
+
+    /// This node may never speak again. What the survivor still needs to hear is written first.
+    fn fenced(&mut self, active: Box<Active>, reason: &str) -> Turn {
+        if let Some(channel) = &mut self.channel {
+            channel.flush(active.ipc_outgoing());
+        }
+        drop(active);
+        tracing::warn!(reason, "fenced");
+        self.tell(StackEvent::Fenced {
+            reason: reason.to_owned(),
+        });
+        Turn {
+            doing: Doing::Ended,
+            next_us: 0,
+        }
+    }
+}
+
+fn io_error(error: tcp_ha_engine::Error) -> io::Error {
+    use tcp_ha_engine::Error;
+    let kind = match error {
+        Error::AddressInUse => io::ErrorKind::AddrInUse,
+        Error::InvalidAddress => io::ErrorKind::InvalidInput,
+        Error::NoFreePort => io::ErrorKind::AddrNotAvailable,
+        Error::UnknownConnection | Error::Closing => io::ErrorKind::NotConnected,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error.to_string())
+}
+
+/// What an active says of itself.
+pub(super) fn tell(active: &Active, mono_us: u64, status: &mut Status) {
+    let (sent, acknowledged) = active.lsns();
+    let counters = active.counters();
+    status.role = if active.fenced().is_some() {
+        Role::Fenced
+    } else {
+        Role::Active
+    };
+    status.epoch = active.epoch().0;
+    status.peer = active.paired_with().map(|peer| peer.to_string());
+    let unprotected = active.unprotected();
+    status.protected = unprotected.is_none();
+    status.unprotected = unprotected.map(|reason| reason.to_string());
+    status.lsn_sent = sent.0;
+    status.lsn_acknowledged = acknowledged.0;
+    status.lag_us = active.lag_us(mono_us);
+    status.counters = Some(NodeCountersStatus {
+        batches: counters.batches,
+        checkpoints: counters.checkpoints,
+        checkpoint_octets: counters.checkpoint_octets,
+        payload_octets: counters.payload_octets,
+        frames_released: active.gate_counters().released,
+        gate_full: counters.gate_full,
+        standby_lost: counters.standby_lost,
+    });
+    let engine = active.engine();
+    status.connections = engine
+        .connections()
+        .filter_map(|id| engine.connection(id))
+        .map(|info| {
+            let readiness = active.readiness(info.id);
+            let (protection, reason) = match readiness {
+                Readiness::Down(reason) => ("down".to_owned(), Some(reason.to_string())),
+                other => (other.to_string(), None),
+            };
+            ConnectionStatus {
+                id: info.id.0,
+                local: info.tuple.local,
+                remote: info.tuple.remote,
+                state: info.state.to_string(),
+                protection,
+                reason,
+            }
+        })
+        .collect();
+}

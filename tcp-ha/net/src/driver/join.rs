@@ -1,0 +1,240 @@
+//! A node that looks for its role: it reads the register and joins, begins, or waits.
+
+use super::standby::Shadowing;
+use super::{CHANNEL, Channel, Doing, Driver, StackEvent, Turn, epoch_of, monotonic_us, register};
+use crate::config::Begin;
+use crate::event::How;
+use crate::status::TakeoverStatus;
+use ipc::liveness::is_alive;
+use ipc::register::{CasError, Register, Tenure};
+use ipc::transport::{Transport, UnixListener, UnixTransport};
+use ipc::{Entry, Lsn};
+use mio::Interest;
+use std::sync::Arc;
+use tcp_ha_core::{Active, ActiveParts, Clock, Standby};
+use tcp_ha_engine::{Engine, Secrets};
+
+/// How often the register is read while there is nothing to join.
+const LOOK_US: u64 = 10_000;
+
+/// How long a node that would rather stand by leaves the place of a dead pair to others.
+const DEFER_US: u64 = 2_000_000;
+
+/// See the module's text.
+#[derive(Default)]
+pub(super) struct Joining {
+    reason: String,
+    /// Since when both that the register names have been found dead.
+    dead_since_us: Option<u64>,
+}
+
+impl Joining {
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn wait(mut self, reason: impl Into<String>) -> Turn {
+        let reason = reason.into();
+        if reason != self.reason {
+            tracing::info!(reason, "joining");
+            self.reason = reason;
+        }
+        Turn {
+            doing: Doing::Joining(self),
+            next_us: monotonic_us() + LOOK_US,
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn join_turn(&mut self, mut joining: Joining) -> Turn {
+        self.drop_frames();
+        self.park_calls();
+        let entry = match self.register.read() {
+            Ok(entry) => entry,
+            Err(error) => return joining.wait(error.to_string()),
+        };
+        let Some(entry) = entry else {
+            return match self.config.begin {
+                Begin::Active => self.cold_start(joining, None),
+                Begin::Standby => joining.wait("the register is empty: waiting for an active"),
+            };
+        };
+        match is_alive(&self.config.register, entry.active) {
+            Ok(true) => {
+                joining.dead_since_us = None;
+                self.join(joining, &entry)
+            }
+            Ok(false) => self.replace_dead(joining, &entry),
+            Err(error) => joining.wait(format!("cannot tell whether the active lives: {error}")),
+        }
+    }
+
+    fn join(&mut self, joining: Joining, entry: &Entry) -> Turn {
+        let transport = match UnixTransport::connect(&self.config.register, entry.active) {
+            Ok(transport) => transport,
+            Err(error) => return joining.wait(format!("the active does not answer: {error}")),
+        };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = transport
+            .fd()
+            .map(|fd| register(&self.poll, &fd, CHANNEL, interest));
+        if let Some(Err(error)) = registered {
+            return joining.wait(format!("cannot wait on the channel: {error}"));
+        }
+        let mono_us = monotonic_us();
+        let standby = Standby::join(
+            self.identity.clone(),
+            entry.active,
+            epoch_of(entry),
+            self.config.limits,
+            mono_us,
+        );
+        self.channel = Some(Channel::new(transport));
+        match Shadowing::watch(standby, &self.config.register, Arc::clone(&self.doorbell)) {
+            Ok(shadowing) => Turn {
+                doing: Doing::Standby(Box::new(shadowing)),
+                next_us: 0,
+            },
+            Err(error) => {
+                self.channel = None;
+                joining.wait(format!("cannot watch the active: {error}"))
+            }
+        }
+    }
+
+    /// The active that the register names is dead. Its standby, if it lives, takes over; otherwise the pair begins anew.
+    fn replace_dead(&mut self, mut joining: Joining, entry: &Entry) -> Turn {
+        if let Some(standby) = entry.standby
+            && is_alive(&self.config.register, standby).unwrap_or(true)
+        {
+            return joining.wait("the active is dead: its standby takes over");
+        }
+        let mono_us = monotonic_us();
+        let since_us = *joining.dead_since_us.get_or_insert(mono_us);
+        if self.config.begin == Begin::Standby && mono_us < since_us + DEFER_US {
+            return joining.wait("both nodes of the last pair are dead: waiting for an active");
+        }
+        self.cold_start(joining, Some(entry))
+    }
+
+    fn cold_start(&mut self, joining: Joining, dead: Option<&Entry>) -> Turn {
+        match self
+            .register
+            .compare_and_swap(dead.map(|entry| entry.epoch), self.me, None)
+        {
+            Ok(tenure) => {
+                tracing::warn!(epoch = %tenure.epoch(), "cold start: begins without connections");
+                self.begin_active(tenure)
+            }
+            Err(CasError::Lost(_)) => Turn {
+                doing: Doing::Joining(joining),
+                next_us: 0,
+            },
+            Err(error) => joining.wait(error.to_string()),
+        }
+    }
+
+    fn begin_active(&mut self, tenure: Tenure) -> Turn {
+        let mut random = [0; Secrets::LEN];
+        for half in random.chunks_mut(16) {
+            match ipc::Incarnation::random() {
+                Ok(drawn) => half.copy_from_slice(&drawn.to_bytes()),
+                Err(error) => return self.give_up(format!("cannot draw secrets: {error}")),
+            }
+        }
+        let secrets = Secrets::from_bytes(&random);
+        let Some(host) = self.host() else {
+            return self.give_up("the interface is unusable".to_owned());
+        };
+        let mut active = Active::new(ActiveParts {
+            me: self.me,
+            limits: self.config.limits,
+            register: self.register.clone(),
+            tenure,
+            engine: Engine::new(self.config.tcp.clone(), secrets.clone()),
+            host,
+            clock: Clock::new(),
+            secrets,
+            last_lsn: Lsn::ZERO,
+            node_sync: self.config.node_sync,
+        });
+        active.announce(monotonic_us());
+        self.takeover = Some(TakeoverStatus {
+            how: How::ColdStart,
+            sign: "",
+            claim_us: 0,
+            speak_us: 0,
+            taken: 0,
+            left_behind: 0,
+        });
+        self.enter_active(active, How::ColdStart, Vec::new())
+    }
+
+    /// The node is the active from here on: listens for a standby, tells the daemon.
+    pub(super) fn enter_active(
+        &mut self,
+        active: Active,
+        how: How,
+        streams: Vec<crate::stream::TcpStream>,
+    ) -> Turn {
+        match UnixListener::bind(&self.config.register, self.me) {
+            Ok(listener) => {
+                if let Err(error) =
+                    register(&self.poll, &listener, super::LISTENER, Interest::READABLE)
+                {
+                    tracing::error!(%error, "cannot wait for standbys");
+                }
+                self.listener = Some(listener);
+                self.listener_ready = true;
+            }
+            Err(error) => tracing::error!(%error, "no standby can join"),
+        }
+        let epoch = active.epoch().0;
+        tracing::info!(epoch, ?how, streams = streams.len(), "active");
+        let _ = self.events.send(StackEvent::Active {
+            epoch,
+            how,
+            streams,
+        });
+        self.last_turn_us = monotonic_us();
+        Turn {
+            doing: Doing::Active(Box::new(active)),
+            next_us: 0,
+        }
+    }
+
+    pub(super) fn give_up(&mut self, reason: String) -> Turn {
+        tracing::error!(reason, "the node ends");
+        let _ = self.events.send(StackEvent::Ended { reason });
+        Turn {
+            doing: Doing::Ended,
+            next_us: 0,
+        }
+    }
+
+    /// A node that may not speak lets frames pass, so that none waits on its device when it takes over.
+    pub(super) fn drop_frames(&mut self) {
+        while self.device_ready {
+            if self.device.receive(&mut self.buffer).is_err() {
+                self.device_ready = false;
+            }
+        }
+    }
+
+    /// Opens wait until this node is active; other calls speak of streams that it does not have.
+    pub(super) fn park_calls(&mut self) {
+        use crate::command::Command;
+        const WAITING_MAX: usize = 4096;
+        while let Ok(call) = self.calls.try_recv() {
+            match call {
+                Command::Listen { .. } | Command::Connect { .. }
+                    if self.waiting.len() < WAITING_MAX =>
+                {
+                    self.waiting.push_back(call);
+                }
+                _ => {}
+            }
+        }
+    }
+}

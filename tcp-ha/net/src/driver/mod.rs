@@ -1,0 +1,299 @@
+//! The node's thread: readiness in, octets out. Everything that decides is in `tcp-ha-core`; here are the descriptors.
+
+mod active;
+mod channel;
+mod join;
+mod standby;
+mod streams;
+
+use crate::command::{Command, Commands, Control, Doorbell, EventSender};
+use crate::config::{StackConfig, StartError};
+use crate::event::StackEvent;
+use crate::status::{Role, Status, TakeoverStatus};
+use channel::Channel;
+use crossbeam_channel::Receiver;
+use ipc::liveness::Life;
+use ipc::register::FileRegister;
+use ipc::session::LocalIdentity;
+use ipc::transport::UnixListener;
+use ipc::{Epoch, Incarnation};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Duration;
+use streams::Streams;
+use tcp_ha_core::{Active, NodeEvent};
+use tcp_ha_link::Device;
+use tcp_ha_link::host::{Host, HostConfig};
+use tokio::sync::mpsc;
+
+const DEVICE: Token = Token(0);
+const WAKER: Token = Token(1);
+const LISTENER: Token = Token(2);
+const CHANNEL: Token = Token(3);
+
+/// Largest frame taken from a device.
+const FRAME_OCTETS_MAX: usize = 65_600;
+
+/// What the node does at present.
+enum Doing {
+    Joining(join::Joining),
+    Standby(Box<standby::Shadowing>),
+    Active(Box<Active>),
+    /// Nothing more; `said` once the daemon knows.
+    Ended,
+}
+
+/// The node's thread.
+pub(crate) struct Driver {
+    config: StackConfig,
+    identity: LocalIdentity,
+    me: Incarnation,
+    register: Arc<FileRegister>,
+    /// Held for as long as this node lives: its end tells the standby of a death.
+    _life: Life,
+    device: Box<dyn Device>,
+    device_ready: bool,
+    poll: Poll,
+    doorbell: Arc<Doorbell>,
+    calls: Receiver<Command>,
+    controls: Receiver<Control>,
+    events: EventSender,
+    listener: Option<UnixListener>,
+    listener_ready: bool,
+    channel: Option<Channel>,
+    streams: Streams,
+    /// Opens that wait for this node to be active.
+    waiting: VecDeque<Command>,
+    doing: Doing,
+    takeover: Option<TakeoverStatus>,
+    buffer: Vec<u8>,
+    node_events: Vec<NodeEvent>,
+    last_turn_us: u64,
+}
+
+impl Driver {
+    /// Takes up everything that the node needs.
+    pub(crate) fn open(
+        config: StackConfig,
+    ) -> Result<(Driver, Commands, mpsc::UnboundedReceiver<StackEvent>), StartError> {
+        let io = |what: &'static str| move |error| StartError::Io(what, error);
+        let register = FileRegister::open(config.register.clone())
+            .map_err(|error| StartError::Register(error.to_string()))?;
+        let me = Incarnation::random().map_err(io("cannot draw a random name"))?;
+        // Names of dead processes; a failure costs disk space only.
+        let _ = ipc::liveness::sweep(&config.register);
+        let life = Life::start(&config.register, me).map_err(io("cannot show a sign of life"))?;
+        let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
+        Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
+        let poll = Poll::new().map_err(io("epoll"))?;
+        let waker = mio::Waker::new(poll.registry(), WAKER).map_err(io("eventfd"))?;
+        if let Some(fd) = device.fd() {
+            let fd = fd.as_raw_fd();
+            poll.registry()
+                .register(&mut SourceFd(&fd), DEVICE, Interest::READABLE)
+                .map_err(io("cannot wait on the device"))?;
+        }
+        let doorbell = Arc::new(Doorbell::new(waker));
+        let (calls, calls_out) = crossbeam_channel::unbounded();
+        let (controls, controls_out) = crossbeam_channel::unbounded();
+        let commands = Commands {
+            calls,
+            controls,
+            doorbell: Arc::clone(&doorbell),
+        };
+        let (events, receiver) = mpsc::unbounded_channel();
+        let identity = LocalIdentity {
+            incarnation: me,
+            config_digest: config.config_digest,
+            heartbeat: Duration::from_micros(config.limits.heartbeat_us),
+            software: concat!("tcp-ha ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        tracing::info!(name = config.name, incarnation = %me, "node starts");
+        let driver = Driver {
+            streams: Streams::new(
+                config.tcp.send_capacity,
+                config.streams_by_event,
+                commands.clone(),
+            ),
+            config,
+            identity,
+            me,
+            register: Arc::new(register),
+            _life: life,
+            device,
+            device_ready: true,
+            poll,
+            doorbell,
+            calls: calls_out,
+            controls: controls_out,
+            events,
+            listener: None,
+            listener_ready: false,
+            channel: None,
+            waiting: VecDeque::new(),
+            doing: Doing::Joining(join::Joining::default()),
+            takeover: None,
+            buffer: vec![0; 256 << 10],
+            node_events: Vec::new(),
+            last_turn_us: monotonic_us(),
+        };
+        Ok((driver, commands, receiver))
+    }
+
+    /// Turns until the node has ended.
+    pub(crate) fn run(mut self) {
+        let mut ready = Events::with_capacity(16);
+        loop {
+            let turn = match std::mem::replace(&mut self.doing, Doing::Ended) {
+                Doing::Joining(joining) => self.join_turn(joining),
+                Doing::Standby(shadowing) => self.standby_turn(shadowing),
+                Doing::Active(active) => self.active_turn(active),
+                Doing::Ended => return,
+            };
+            let Turn { doing, next_us } = turn;
+            self.doing = doing;
+            self.answer_controls();
+            if matches!(self.doing, Doing::Ended) {
+                return;
+            }
+            self.sleep(&mut ready, next_us);
+        }
+    }
+
+    /// Waits for readiness, a ring of the doorbell, or `next_us`.
+    fn sleep(&mut self, ready: &mut Events, next_us: u64) {
+        self.doorbell.going_to_sleep();
+        let busy = !self.controls.is_empty() || !self.calls_may_wait();
+        let now = monotonic_us();
+        let timeout = if busy { 0 } else { next_us.saturating_sub(now) };
+        // Rounded up to whole milliseconds by the system, which suits every timer here.
+        let polled = self.poll.poll(ready, Some(Duration::from_micros(timeout)));
+        self.doorbell.awake();
+        if let Err(error) = polled
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            tracing::error!(%error, "epoll failed");
+        }
+        for event in ready.iter() {
+            match event.token() {
+                DEVICE => self.device_ready = true,
+                LISTENER => self.listener_ready = true,
+                CHANNEL => {
+                    if let Some(channel) = &mut self.channel {
+                        channel.ready(event);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn calls_may_wait(&self) -> bool {
+        match &self.doing {
+            Doing::Active(active) => self.calls.is_empty() || !active.takes_input(),
+            _ => self.calls.is_empty(),
+        }
+    }
+
+    fn answer_controls(&mut self) {
+        while let Ok(control) = self.controls.try_recv() {
+            match control {
+                Control::Status(reply) => {
+                    let _ = reply.send(self.status());
+                }
+                Control::Switchover(reply) => {
+                    let answer = match &mut self.doing {
+                        Doing::Active(active) => active
+                            .switchover(monotonic_us())
+                            .map_err(|refused| refused.to_string()),
+                        _ => Err("this node is not the active".to_owned()),
+                    };
+                    let _ = reply.send(answer);
+                }
+                Control::Stop(reply) => {
+                    self.stop();
+                    let _ = reply.send(());
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if let (Doing::Standby(shadowing), Some(channel)) = (&mut self.doing, &mut self.channel) {
+            shadowing.standby.resign("stopped");
+            channel.flush(shadowing.standby.ipc_outgoing());
+        }
+        self.end("stopped".to_owned());
+    }
+
+    fn end(&mut self, reason: String) {
+        let _ = self.events.send(StackEvent::Ended { reason });
+        self.doing = Doing::Ended;
+    }
+
+    fn host(&self) -> Option<Host> {
+        Host::new(host_config(&self.config, self.device.as_ref())).ok()
+    }
+
+    fn status(&self) -> Status {
+        let mut status = Status {
+            name: self.config.name.clone(),
+            role: Role::Joining,
+            epoch: 0,
+            incarnation: self.me.to_string(),
+            peer: None,
+            protected: false,
+            unprotected: None,
+            lsn_sent: 0,
+            lsn_acknowledged: 0,
+            lag_us: 0,
+            connections: Vec::new(),
+            takeover: self.takeover,
+            counters: None,
+        };
+        match &self.doing {
+            Doing::Joining(joining) => status.unprotected = Some(joining.reason().to_owned()),
+            Doing::Standby(shadowing) => shadowing.tell(&mut status),
+            Doing::Active(active) => active::tell(active, monotonic_us(), &mut status),
+            Doing::Ended => status.role = Role::Fenced,
+        }
+        status
+    }
+}
+
+/// What a turn leaves behind.
+struct Turn {
+    doing: Doing,
+    /// Local time of the next turn at the latest; 0 means at once.
+    next_us: u64,
+}
+
+fn host_config(config: &StackConfig, device: &dyn Device) -> HostConfig {
+    let mut host = HostConfig::ethernet(config.mac);
+    host.medium = device.medium();
+    host.addresses = config.addresses.clone();
+    host.gateways = config.gateways.clone();
+    host.mtu = config.tcp.mtu;
+    host
+}
+
+/// The local monotonic clock, in microseconds.
+fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
+/// Registers a descriptor that `poll` shall wait on.
+fn register(poll: &Poll, fd: &impl AsFd, token: Token, interest: Interest) -> std::io::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    poll.registry()
+        .register(&mut SourceFd(&fd), token, interest)
+}
+
+/// The epoch of an entry, for a session that begins in it.
+fn epoch_of(entry: &ipc::Entry) -> Epoch {
+    entry.epoch
+}

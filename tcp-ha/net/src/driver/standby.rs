@@ -1,0 +1,272 @@
+//! A node that shadows.
+
+use super::channel::Read;
+use super::join::Joining;
+use super::{Doing, Driver, FRAME_OCTETS_MAX, Turn, monotonic_us};
+use crate::command::Doorbell;
+use crate::event::{How, StackEvent};
+use crate::status::{ConnectionStatus, Role, Status, TakeoverStatus};
+use ipc::heartbeat::Verdict;
+use ipc::liveness::Watch;
+use ipc::register::Tenure;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tcp_ha_core::{Claim, NodeEvent, Promotion, Standby, StandbyEnd, Standing};
+
+/// How long an unreachable register is left alone before the epoch is claimed again.
+const RETRY_US: u64 = 5_000;
+
+/// A standby with its watch over the active.
+pub(super) struct Shadowing {
+    pub(super) standby: Standby,
+    _watch: Watch,
+    /// Local time of the active's death in microseconds; 0 while it lives.
+    died_us: Arc<AtomicU64>,
+    /// First sign of the active's death, and when it was seen.
+    sign: Option<(&'static str, u64)>,
+    retry_us: u64,
+}
+
+impl Shadowing {
+    pub(super) fn watch(
+        standby: Standby,
+        dir: &Path,
+        doorbell: Arc<Doorbell>,
+    ) -> io::Result<Shadowing> {
+        let died_us = Arc::new(AtomicU64::new(0));
+        let told = Arc::clone(&died_us);
+        let watch = Watch::start(dir, standby.remote(), move || {
+            told.store(monotonic_us(), Ordering::SeqCst);
+            doorbell.ring();
+        })?;
+        Ok(Shadowing {
+            standby,
+            _watch: watch,
+            died_us,
+            sign: None,
+            retry_us: 0,
+        })
+    }
+
+    fn note(&mut self, sign: &'static str, seen_us: u64) {
+        if self.sign.is_none() {
+            tracing::warn!(sign, "the active seems dead");
+            self.sign = Some((sign, seen_us));
+        }
+    }
+
+    pub(super) fn tell(&self, status: &mut Status) {
+        status.role = Role::Standby;
+        status.epoch = self.standby.epoch().0;
+        status.peer = Some(self.standby.remote().to_string());
+        status.protected = self.standby.standing() == Standing::Paired;
+        status.unprotected = match self.standby.standing() {
+            Standing::Joining => Some("joining".to_owned()),
+            Standing::Syncing => Some("initial sync".to_owned()),
+            Standing::Paired | Standing::HandedOver => None,
+        };
+        status.lsn_sent = self.standby.applied().0;
+        status.lsn_acknowledged = self.standby.applied().0;
+        status.connections = self
+            .standby
+            .shadow()
+            .connections()
+            .map(|(id, connection)| ConnectionStatus {
+                id: id.0,
+                local: connection.state.identity.tuple.local,
+                remote: connection.state.identity.tuple.remote,
+                state: connection.state.lifecycle.state.to_string(),
+                protection: connection.readiness.to_string(),
+                reason: None,
+            })
+            .collect();
+    }
+}
+
+impl Driver {
+    pub(super) fn standby_turn(&mut self, mut shadowing: Box<Shadowing>) -> Turn {
+        // Everything that the active still wrote is applied before its death is acted on.
+        let (mut ended, more) = self.read_active(&mut shadowing);
+        let mono_us = monotonic_us();
+        if matches!(ended, Some(StandbyEnd::Channel(_))) {
+            shadowing.note("channel", mono_us);
+            ended = None;
+        }
+        if let Some(end) = ended {
+            return self.join_anew(shadowing, &end);
+        }
+        let died_us = shadowing.died_us.load(Ordering::SeqCst);
+        if died_us != 0 {
+            shadowing.note("death", died_us);
+        }
+        if shadowing.standby.standing() == Standing::HandedOver {
+            shadowing.note("handover", mono_us);
+        }
+        if !more && shadowing.standby.handle_timeout(mono_us) == Verdict::Dead {
+            shadowing.note("silence", mono_us);
+        }
+        self.write_active(&mut shadowing);
+        self.deliver_replica(&mut shadowing.standby);
+        self.drop_frames();
+        self.park_calls();
+        if shadowing.sign.is_some() && !more && mono_us >= shadowing.retry_us {
+            return self.claim(shadowing);
+        }
+        let next_us = if more {
+            0
+        } else {
+            shadowing.standby.next_timeout()
+        };
+        Turn {
+            doing: Doing::Standby(shadowing),
+            next_us,
+        }
+    }
+
+    fn read_active(&mut self, shadowing: &mut Shadowing) -> (Option<StandbyEnd>, bool) {
+        let Some(channel) = &mut self.channel else {
+            return (None, false);
+        };
+        let mono_us = monotonic_us();
+        let mut ended = None;
+        let standby = &mut shadowing.standby;
+        let read = channel.read(&mut self.buffer, |octets| {
+            if ended.is_none() {
+                ended = standby.ipc_received(mono_us, octets).err();
+            }
+        });
+        match read {
+            Read::Drained => (ended, false),
+            Read::More => (ended, true),
+            Read::Closed(what) => {
+                self.channel = None;
+                (ended.or(Some(StandbyEnd::Channel(what))), false)
+            }
+        }
+    }
+
+    fn write_active(&mut self, shadowing: &mut Shadowing) {
+        if let Some(channel) = &mut self.channel {
+            let written = channel.write(shadowing.standby.ipc_outgoing());
+            shadowing.standby.ipc_advance(written);
+        }
+    }
+
+    fn deliver_replica(&mut self, standby: &mut Standby) {
+        standby.take_events(&mut self.node_events);
+        for event in self.node_events.drain(..) {
+            let event = match event {
+                NodeEvent::ReplicaReset => StackEvent::Standby,
+                NodeEvent::ReplicaOpened {
+                    id,
+                    local,
+                    remote,
+                    active_open,
+                } => StackEvent::Opened {
+                    id,
+                    local,
+                    remote,
+                    active_open,
+                },
+                NodeEvent::ReplicaReceived { id, offset, data } => {
+                    StackEvent::Received { id, offset, data }
+                }
+                NodeEvent::ReplicaSent { id, offset, data } => {
+                    StackEvent::Sent { id, offset, data }
+                }
+                NodeEvent::ReplicaRecord { id, data } => StackEvent::Record { id, data },
+                NodeEvent::ReplicaClosed { id } => StackEvent::Closed { id },
+                _ => continue,
+            };
+            let _ = self.events.send(event);
+        }
+    }
+
+    /// A sign of death was seen: the compare-and-swap alone decides.
+    fn claim(&mut self, mut shadowing: Box<Shadowing>) -> Turn {
+        match shadowing.standby.claim(self.register.as_ref()) {
+            Claim::Won(tenure) => self.promote(shadowing, tenure),
+            Claim::Lost => self.join_anew(shadowing, &StandbyEnd::NotNamed),
+            Claim::Unknown(error) => {
+                tracing::warn!(
+                    error,
+                    "the register cannot be reached: nothing is said until it can"
+                );
+                let mono_us = monotonic_us();
+                shadowing.retry_us = mono_us + RETRY_US;
+                Turn {
+                    doing: Doing::Standby(shadowing),
+                    next_us: mono_us + RETRY_US,
+                }
+            }
+        }
+    }
+
+    fn promote(&mut self, shadowing: Box<Shadowing>, tenure: Tenure) -> Turn {
+        let won_us = monotonic_us();
+        let Shadowing {
+            standby,
+            _watch,
+            sign,
+            ..
+        } = *shadowing;
+        let (sign, seen_us) = sign.unwrap_or(("handover", won_us));
+        self.channel = None;
+        let Some(host) = self.host() else {
+            return self.give_up("the interface is unusable".to_owned());
+        };
+        let config = self.config.tcp.clone();
+        let promoted = standby.promote(
+            tenure,
+            self.register.clone(),
+            config,
+            host,
+            self.config.node_sync,
+            won_us,
+        );
+        let Some(Promotion {
+            mut active,
+            taken,
+            left_behind,
+        }) = promoted
+        else {
+            return self.give_up("took the epoch without having been synchronised".to_owned());
+        };
+        for left in &left_behind {
+            tracing::warn!(id = %left.id, reason = left.reason, "connection is not taken over");
+        }
+        // The peers come first: frames leave before the daemon is told anything.
+        active.close_batch(won_us);
+        self.transmit(&mut active);
+        let how = if sign == "handover" {
+            How::HandOver
+        } else {
+            How::TakeOver
+        };
+        let takeover = TakeoverStatus {
+            how,
+            sign,
+            claim_us: won_us.saturating_sub(seen_us),
+            speak_us: monotonic_us().saturating_sub(won_us),
+            taken: taken.len(),
+            left_behind: left_behind.len(),
+        };
+        tracing::warn!(?takeover, "took over");
+        self.takeover = Some(takeover);
+        let streams = self.streams.take_up(&mut active, &taken);
+        self.enter_active(active, how, streams)
+    }
+
+    fn join_anew(&mut self, shadowing: Box<Shadowing>, end: &StandbyEnd) -> Turn {
+        tracing::warn!(%end, "joins anew");
+        drop(shadowing);
+        self.channel = None;
+        debug_assert!(self.buffer.len() >= FRAME_OCTETS_MAX);
+        Turn {
+            doing: Doing::Joining(Joining::default()),
+            next_us: monotonic_us() + RETRY_US,
+        }
+    }
+}

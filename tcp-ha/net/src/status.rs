@@ -1,0 +1,103 @@
+//! What a node says of itself.
+
+use crate::event::How;
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// What a node does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Speaks.
+    Active,
+    /// Shadows.
+    Standby,
+    /// Looks for an active.
+    Joining,
+    /// May never speak again.
+    Fenced,
+}
+
+/// A node's status; times in microseconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The node's name.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// Epoch of the register as the node knows it.
+    pub epoch: u64,
+    /// This process.
+    pub incarnation: String,
+    /// The other node, while there is a session with one.
+    pub peer: Option<String>,
+    /// Whether a death of the active would go unnoticed now.
+    pub protected: bool,
+    /// Why not.
+    pub unprotected: Option<String>,
+    /// Active: the last LSN given; standby: the last one applied.
+    pub lsn_sent: u64,
+    /// Active: the last LSN acknowledged; standby: the same as applied.
+    pub lsn_acknowledged: u64,
+    /// How long the oldest unacknowledged batch has waited.
+    pub lag_us: u64,
+    /// Connections in the order of their ids.
+    pub connections: Vec<ConnectionStatus>,
+    /// How this process became active, and when.
+    pub takeover: Option<TakeoverStatus>,
+    /// What an active counted.
+    pub counters: Option<NodeCountersStatus>,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConnectionStatus {
+    /// Its id, kept over takeovers.
+    pub id: u64,
+    /// Our socket.
+    pub local: SocketAddr,
+    /// The peer's socket.
+    pub remote: SocketAddr,
+    /// State of RFC 9293.
+    pub state: String,
+    /// How far it is protected.
+    pub protection: String,
+    /// Why it is not, where it was asked for.
+    pub reason: Option<String>,
+}
+
+/// How a node became active.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TakeoverStatus {
+    /// The way.
+    pub how: How,
+    /// First sign of the old active's death: `death`, `silence`, `channel` or `handover`; empty for a cold start.
+    pub sign: &'static str,
+    /// From the sign to the won compare-and-swap.
+    pub claim_us: u64,
+    /// From there until every frame of the takeover was with the device.
+    pub speak_us: u64,
+    /// Connections that were taken over.
+    pub taken: usize,
+    /// Connections that were not ready.
+    pub left_behind: usize,
+}
+
+/// What an active counted since it became active.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct NodeCountersStatus {
+    /// Batches closed.
+    pub batches: u64,
+    /// Snapshots and deltas.
+    pub checkpoints: u64,
+    /// Octets of them.
+    pub checkpoint_octets: u64,
+    /// Octets of streams that were shipped.
+    pub payload_octets: u64,
+    /// Frames released by the gate.
+    pub frames_released: u64,
+    /// Frames dropped because the gate was full.
+    pub gate_full: u64,
+    /// Times a standby was lost.
+    pub standby_lost: u64,
+}
