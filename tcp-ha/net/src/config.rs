@@ -48,6 +48,27 @@ pub struct StackConfig {
     pub node_sync: bool,
 }
 
+impl StackConfig {
+    /// A node that stands by where it can, without addresses yet: MTU 1500, the link address 02:00:5e:00:01:01, every bound at its
+    /// default.
+    pub fn new(name: &str, device: DeviceConfig, register: PathBuf) -> StackConfig {
+        StackConfig {
+            name: name.to_owned(),
+            begin: Begin::Standby,
+            device,
+            mac: LinkAddress([0x02, 0x00, 0x5e, 0x00, 0x01, 0x01]),
+            addresses: Vec::new(),
+            gateways: Vec::new(),
+            register,
+            config_digest: [0; 32],
+            limits: NodeLimits::default(),
+            tcp: Config::default(),
+            streams_by_event: false,
+            node_sync: false,
+        }
+    }
+}
+
 /// Why a node could not start; one line that says what to do.
 #[derive(Debug)]
 pub enum StartError {

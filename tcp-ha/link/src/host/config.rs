@@ -210,3 +210,6 @@ fn is_assignable(address: IpAddr, prefix: u8) -> bool {
             IpAddr::V6(_) => true,
         }
 }
+
+#[cfg(test)]
+mod tests;

@@ -457,6 +457,3 @@ pub(super) struct Evicted {
     pub(super) neighbours: usize,
     pub(super) packets: usize,
 }
-
-#[cfg(test)]
-mod tests;
