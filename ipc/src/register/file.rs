@@ -100,9 +100,9 @@ impl FileRegister {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        let written = file
-            .write_all(render(entry).as_bytes())
-            .and_then(|()| file.sync_all());
+        // Not synced: all readers see the same page cache, a takeover must not wait for a disk, and no node outlives a crash of the
+        // host. On a memory file system (`/run`) the register does not outlive it either.
+        let written = file.write_all(render(entry).as_bytes());
         match written {
             Ok(()) => Ok(path),
             Err(error) => {
