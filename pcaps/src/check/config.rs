@@ -24,6 +24,8 @@ pub struct CheckConfig {
     pub judge_until: Option<Timestamp>,
     /// Octets of each direction's stream that are kept for comparison with retransmitted ones.
     pub history_octets: usize,
+    /// Octets of history of all directions together; with many flows each keeps less than `history_octets`.
+    pub history_total_octets: usize,
     /// Octets of each direction that wait for earlier ones.
     pub reassembly_octets: usize,
     /// Flows that are followed at a time; segments of further ones are counted only, and the verdict is then at best inconclusive.
@@ -46,6 +48,7 @@ impl Default for CheckConfig {
             judge_from: None,
             judge_until: None,
             history_octets: 1 << 20,
+            history_total_octets: 512 << 20,
             reassembly_octets: 4 << 20,
             flows_max: 65_536,
             violations_max: 1000,
