@@ -34,13 +34,16 @@ pub(super) struct NeighbourTable {
     max_pending: usize,
 }
 
+/// Packets that wait, complete but for the link address.
+pub(super) type Pending = VecDeque<Vec<u8>>;
+
 #[derive(Debug)]
 struct Entry {
     state: State,
     worth: Worth,
     used_at: Instant,
     deadline: Option<Instant>,
-    pending: VecDeque<Vec<u8>>,
+    pending: Pending,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,13 +242,12 @@ impl NeighbourTable {
         1
     }
 
-    /// Takes the packets that waited for `address`, oldest first.
-    pub(super) fn take_pending(&mut self, address: IpAddr) -> VecDeque<Vec<u8>> {
-        let Some(entry) = self.entries.get_mut(&address) else {
-            return VecDeque::new();
-        };
+    /// Takes the packets that waited for `address`, oldest first, and where they go. Nothing while it is not resolved.
+    pub(super) fn take_pending(&mut self, address: IpAddr) -> Option<(LinkAddress, Pending)> {
+        let entry = self.entries.get_mut(&address)?;
+        let mac = entry.mac()?;
         self.pending -= entry.pending.len();
-        core::mem::take(&mut entry.pending)
+        Some((mac, core::mem::take(&mut entry.pending)))
     }
 
     /// Takes evidence that `address` is at `mac` (RFC 4861 7.2.3, 7.2.5).

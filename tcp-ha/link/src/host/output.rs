@@ -99,9 +99,7 @@ impl Host {
         while let Some(due) = self.neighbours.due(now) {
             match due {
                 Due::Solicit { address, mac } => {
-                    if let Some(mac) = mac {
-                        self.flush(address, mac, out);
-                    }
+                    self.flush(address, out);
                     self.solicit(address, mac, out);
                 }
                 Due::Unreachable { address, dropped } => {
@@ -130,9 +128,7 @@ impl Host {
                 if changed {
                     self.counters.neighbours_learned += 1;
                 }
-                if let Some(mac) = mac {
-                    self.flush(address, mac, out);
-                }
+                self.flush(address, out);
                 true
             }
             Learned::Unsolicited => false,
@@ -143,9 +139,12 @@ impl Host {
         }
     }
 
-    /// Sends the packets that waited for `address`.
-    fn flush(&mut self, address: IpAddr, mac: LinkAddress, out: &mut Frames) {
-        for mut packet in self.neighbours.take_pending(address) {
+    /// Sends the packets that waited for `address`, if it is resolved.
+    fn flush(&mut self, address: IpAddr, out: &mut Frames) {
+        let Some((mac, pending)) = self.neighbours.take_pending(address) else {
+            return;
+        };
+        for mut packet in pending {
             emit::redirect(&mut packet, mac);
             out.push(|buf| buf.extend_from_slice(&packet));
         }
