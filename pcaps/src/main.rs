@@ -107,7 +107,7 @@ fn print(report: &Report, json: bool) -> Result<(), String> {
 fn convert_file(from: &Path, to: &Path) -> Result<ExitCode, String> {
     let reader = CaptureReader::open(from).map_err(|error| error.to_string())?;
     let output = File::create(to).map_err(|error| format!("{}: {error}", to.display()))?;
-    let packets = convert(reader, BufWriter::new(output))
+    let converted = convert(reader, BufWriter::new(output))
         .map_err(|error| format!("{}: {error}", from.display()))?;
     println!("{}: {} packets", to.display(), converted.packets);
     if converted.truncated {
