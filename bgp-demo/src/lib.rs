@@ -1,1 +1,15 @@
 //! A BGP-4 speaker with replicated state, and the lab that cuts it under load.
+
+pub mod attributes;
+pub mod config;
+pub mod decision;
+pub mod dump;
+pub mod fsm;
+pub mod message;
+pub mod policy;
+pub mod prefix;
+pub mod replica;
+pub mod rib;
+pub mod speaker;
+pub mod status;
+pub mod time;
