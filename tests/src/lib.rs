@@ -1,1 +1,5 @@
-//! Tests across crates: real daemons in namespaces, real kills, fenced actives.
+//! A small simulated world for tests across crates: one clock, the production node in both roles, a peer, a wire, a register.
+#![forbid(unsafe_code)]
+
+pub mod wire;
+pub mod world;
