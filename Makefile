@@ -1,0 +1,31 @@
+# make help
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint deny packages
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Kill a route processor twice under a real BGP peer, and hear what the peer has to say (under a minute once built)
+	@scripts/packages --demo
+	$(CARGO) build --release --locked --bins
+	target/release/bgp-demo demo
+
+build: ## Build the binaries, optimised, into target/release
+	$(CARGO) build --release --locked --bins
+
+test: ## Run all tests; those with real daemons and devices want root and `make packages`
+	$(CARGO) build --workspace --locked --bins
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+lint: ## Formatting, clippy and documentation, all warnings being errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --locked --no-deps --document-private-items
+
+deny: ## Licences, banned crates, sources and advisories of the dependencies
+	@scripts/deny
+
+packages: ## Install the Debian packages that the tests and the demonstration use
+	@scripts/packages
