@@ -10,36 +10,64 @@ use tcp_ha_engine::{CloseCause, ConnectionId, ListenerId};
 pub enum NodeEvent {
     /// Active: a passive open reached ESTABLISHED.
     Accepted {
+        /// The listener that took it.
         listener: ListenerId,
+        /// The connection.
         id: ConnectionId,
+        /// Our socket.
         local: SocketAddr,
+        /// The peer's socket.
         remote: SocketAddr,
     },
     /// Active: our SYN was answered.
     Connected {
+        /// The connection.
         id: ConnectionId,
+        /// Our socket.
         local: SocketAddr,
+        /// The peer's socket.
         remote: SocketAddr,
     },
     /// Active: octets came in order; `data` starts at stream offset `offset`.
     Received {
+        /// The connection.
         id: ConnectionId,
+        /// Stream offset of the first octet.
         offset: u64,
+        /// The octets.
         data: Bytes,
     },
     /// Active: the peer acknowledged everything before stream offset `upto`, which left the send buffer.
-    Acknowledged { id: ConnectionId, upto: u64 },
+    Acknowledged {
+        /// The connection.
+        id: ConnectionId,
+        /// Stream offset behind the last one.
+        upto: u64,
+    },
     /// Active: the peer's FIN came behind all its octets.
-    PeerClosed { id: ConnectionId },
+    PeerClosed {
+        /// The connection.
+        id: ConnectionId,
+    },
     /// Active: the connection is deleted.
-    Closed { id: ConnectionId, cause: CloseCause },
+    Closed {
+        /// The connection.
+        id: ConnectionId,
+        /// Why.
+        cause: CloseCause,
+    },
     /// Active: a standby needs the daemon's own state of this connection.
-    SyncRequested { id: ConnectionId },
+    SyncRequested {
+        /// The connection.
+        id: ConnectionId,
+    },
     /// Active: a standby needs the daemon's own state that belongs to no connection.
     NodeSyncRequested,
     /// Active: the protection of a connection changed.
     Protection {
+        /// The connection.
         id: ConnectionId,
+        /// How far it is now.
         readiness: Readiness,
     },
     /// Active: a frame announced our address from elsewhere, or the loop stood still: the register must be read.
@@ -49,28 +77,43 @@ pub enum NodeEvent {
     ReplicaReset,
     /// Standby: a connection is replicated from here on.
     ReplicaOpened {
+        /// The connection.
         id: ConnectionId,
+        /// Our socket.
         local: SocketAddr,
+        /// The peer's socket.
         remote: SocketAddr,
+        /// Whether our side opened it.
         active_open: bool,
     },
     /// Standby: inbound octets that the active's daemon has dealt with.
     ReplicaReceived {
+        /// The connection.
         id: ConnectionId,
+        /// Stream offset of the first octet.
         offset: u64,
+        /// The octets.
         data: Bytes,
     },
     /// Standby: outbound octets.
     ReplicaSent {
+        /// The connection.
         id: ConnectionId,
+        /// Stream offset of the first octet.
         offset: u64,
+        /// The octets.
         data: Bytes,
     },
     /// Standby: the daemon's own record.
     ReplicaRecord {
+        /// The connection.
         id: Option<ConnectionId>,
+        /// The octets.
         data: Bytes,
     },
     /// Standby: the daemon on the active closed the connection, or it was deleted.
-    ReplicaClosed { id: ConnectionId },
+    ReplicaClosed {
+        /// The connection.
+        id: ConnectionId,
+    },
 }

@@ -100,33 +100,51 @@ pub enum Record<'a> {
     /// What all connections share.
     Shared(SharedState),
     /// A neighbour's link address was learned.
-    Neighbour { address: IpAddr, link: [u8; 6] },
+    Neighbour {
+        /// The neighbour's address.
+        address: IpAddr,
+        /// Its link address.
+        link: [u8; 6],
+    },
     /// A connection, whole; the octets that it holds follow as records of their own.
     Snapshot(Box<SnapshotRecord>),
     /// What changed in a connection since its snapshot and the deltas before.
     Delta(Box<ConnectionDelta>),
     /// A connection was deleted.
-    Deleted { id: ConnectionId },
+    Deleted {
+        /// The connection.
+        id: ConnectionId,
+    },
     /// Inbound octets that are safe with this record.
     Received {
+        /// The connection.
         id: ConnectionId,
+        /// Stream offset of the first octet.
         offset: u64,
+        /// The octets.
         octets: &'a [u8],
     },
     /// Outbound octets, recorded before they can be sent.
     Sent {
+        /// The connection.
         id: ConnectionId,
+        /// Stream offset of the first octet.
         offset: u64,
+        /// The octets.
         octets: &'a [u8],
     },
     /// The daemon's own record.
     Application {
+        /// The connection.
         id: Option<ConnectionId>,
+        /// The octets.
         octets: &'a [u8],
     },
     /// How far a connection is protected.
     Readiness {
+        /// The connection.
         id: ConnectionId,
+        /// How far it is now.
         readiness: Readiness,
     },
 }

@@ -41,16 +41,24 @@ pub enum ShadowError {
     UnknownConnection(ConnectionId),
     /// Octets do not follow on those before.
     Gap {
+        /// The connection.
         id: ConnectionId,
+        /// `received` or `sent`.
         direction: &'static str,
+        /// Stream offset that was expected.
         expected: u64,
+        /// Stream offset of the first octet.
         offset: u64,
     },
     /// The checkpoint speaks of octets that did not come with it.
     Missing {
+        /// The connection.
         id: ConnectionId,
+        /// `received` or `sent`.
         direction: &'static str,
+        /// Stream offset that was expected.
         expected: u64,
+        /// Stream offset that is held.
         held: u64,
     },
     /// A bound was reached.

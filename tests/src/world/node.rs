@@ -215,7 +215,7 @@ impl World {
         if let Some(channel) = &mut self.channel
             && channel.standby == at
         {
-            channel.to_standby_and_back(standby.ipc_outgoing(), true);
+            channel.carry(standby.ipc_outgoing(), true);
         }
         let written = standby.ipc_outgoing().len();
         standby.ipc_advance(written);
@@ -272,7 +272,7 @@ impl World {
         if let Some(channel) = &mut self.channel
             && channel.active == at
         {
-            channel.to_standby_and_back(active.ipc_outgoing(), false);
+            channel.carry(active.ipc_outgoing(), false);
         }
         let written = active.ipc_outgoing().len();
         active.ipc_advance(written);
@@ -291,7 +291,7 @@ impl World {
 }
 
 impl Channel {
-    fn to_standby_and_back(&mut self, octets: &[u8], back: bool) {
+    fn carry(&mut self, octets: &[u8], back: bool) {
         let to = if back {
             &mut self.to_active
         } else {

@@ -9,8 +9,6 @@ mod batch;
 mod guard;
 mod link;
 mod protect;
-#[cfg(test)]
-mod tests;
 mod user;
 
 pub use guard::{Fenced, SwitchoverRefused};

@@ -27,7 +27,7 @@ impl Active {
     pub fn listen(&mut self, listening: &Listening) -> Result<ListenerId, Error> {
         let id = self.engine.listen(
             listening.local,
-            listening.options.clone(),
+            listening.options,
             listening.backlog,
         )?;
         self.listening.insert(id, listening.protection);
