@@ -1,1 +1,8 @@
 //! The node that speaks: configuration, status socket, BGP speaker on a replicated stack.
+
+pub mod cli;
+pub mod config;
+pub mod status;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,90 @@
+//! The command line, the same for both binaries.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+use crate::status::{Request, client};
+
+/// A route processor of a pair: a BGP speaker whose sessions outlive the process
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    /// What to ask a running node; without it a node is run.
+    #[command(subcommand)]
+    pub ask: Option<Ask>,
+    /// The node to run.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What to ask a running node.
+#[derive(Debug, Subcommand)]
+pub enum Ask {
+    /// Print role, epoch, protection, connections and peers as JSON
+    Status(Socket),
+    /// Print the Loc-RIB as JSON
+    Routes(Socket),
+    /// Hand over to the standby, or say why not
+    Switchover(Socket),
+    /// Announce the routes of a file
+    Originate(SocketAndFile),
+    /// Withdraw the routes of a file
+    Withdraw(SocketAndFile),
+}
+
+/// Which node.
+#[derive(Debug, Args)]
+pub struct Socket {
+    /// The node's status socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+}
+
+/// Which node, and which file.
+#[derive(Debug, Args)]
+pub struct SocketAndFile {
+    /// The node's status socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// Routes, one a line
+    pub file: PathBuf,
+}
+
+impl Ask {
+    /// Asks and prints the answer; failure when the node gives a reason instead.
+    #[must_use]
+    pub fn run(&self) -> ExitCode {
+        match self.answer() {
+            Ok(document) => {
+                println!("{document}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn answer(&self) -> Result<String, String> {
+        let originate = |asked: &SocketAndFile, announce| {
+            let file = from_root(&asked.file)?;
+            client::ask(&asked.socket, &Request::Originate { announce, file })
+        };
+        match self {
+            Self::Status(Socket { socket }) => client::ask(socket, &Request::Status),
+            Self::Routes(Socket { socket }) => client::ask(socket, &Request::Routes),
+            Self::Switchover(Socket { socket }) => client::ask(socket, &Request::Switchover),
+            Self::Originate(asked) => originate(asked, true),
+            Self::Withdraw(asked) => originate(asked, false),
+        }
+    }
+}
+
+/// The node may run elsewhere in the tree.
+fn from_root(file: &Path) -> Result<PathBuf, String> {
+    std::fs::canonicalize(file).map_err(|error| format!("{}: {error}", file.display()))
+}

@@ -1,0 +1,165 @@
+//! Configuration of a node: a TOML file, or flags, or a file and flags that override it.
+//!
+//! ```toml
+//! [node]
+//! name = "rp1"                     # for people
+//! register = "/run/x/register"     # directory that both nodes share, on a file system in memory
+//! status = "/run/x/rp1.sock"       # socket that answers questions; this node's own
+//! heartbeat_ms = 5                 # default 5
+//! misses = 3                       # heartbeats missed until the other counts as dead; default 3
+//! hold_limit_ms = 100              # how long an active waits for its standby; default 100
+//! log = "info"                     # error, warn, info, debug, trace, or a filter per target; default info
+//!
+//! [device]
+//! kind = "tap"                     # tap, tun, packet or memory; default tap
+//! name = "rp1"                     # interface; this node's own
+//!
+//! [interface]                      # what the pair is to the world
+//! mac = "02:00:5e:00:01:01"        # must differ from the device's own
+//! addresses = ["10.99.0.1/24", "fd99::1/64"]
+//! gateways = []                    # default none
+//! mtu = 1500                       # default 1500
+//!
+//! [bgp]                            # see `bgp_demo::config`
+//! as = 65001
+//! router_id = "10.99.0.1"
+//! ```
+//!
+//! Paths in a file are relative to its directory. `name`, `register`, `status`, `log` and `[device]` are a node's own; everything
+//! else, and the content of the routes file, must be the same on both nodes and goes into [`Config::digest`].
+
+use core::fmt;
+use core::hash::Hasher as _;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use bgp_demo::config::SpeakerConfig;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use tcp_ha::link::{DeviceConfig, LinkAddress};
+
+mod check;
+mod file;
+mod flags;
+mod place;
+mod settings;
+
+pub use flags::{Flags, PeerFlag};
+pub use place::Place;
+
+/// Everything that a node is told; checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `node.name`.
+    pub name: String,
+    /// `node.register`.
+    pub register: PathBuf,
+    /// `node.status`.
+    pub status: PathBuf,
+    /// `node.heartbeat_ms`.
+    pub heartbeat: Duration,
+    /// `node.misses`.
+    pub misses: u32,
+    /// `node.hold_limit_ms`.
+    pub hold_limit: Duration,
+    /// `node.log`: a filter of the `tracing` kind.
+    pub log: String,
+    /// `[device]`.
+    pub device: DeviceConfig,
+    /// `interface.mac`.
+    pub mac: LinkAddress,
+    /// `interface.addresses`, each with its prefix length.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// `interface.gateways`.
+    pub gateways: Vec<IpAddr>,
+    /// `interface.mtu`, in octets.
+    pub mtu: u16,
+    /// `[bgp]`.
+    pub bgp: SpeakerConfig,
+    /// `bgp.routes`, and what the file held when it was read.
+    pub routes: Option<RoutesFile>,
+}
+
+/// A file of routes to originate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutesFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held.
+    pub text: String,
+}
+
+/// Why a node cannot be started so: one line that says where and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where the mistake is.
+    pub place: Place,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the file, if flags name one, and lets the other flags override it.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: the first mistake.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let from_file = match &flags.config {
+            Some(path) => file::read(path)?,
+            None => settings::Settings::default(),
+        };
+        check::check(flags.settings().or(from_file))
+    }
+
+    /// Digest of what both nodes must share: two SipHash-2-4 of 128 bits with the keys (0, 0) and (1, 1) over a canonical text.
+    /// It tells unequal configurations apart by accident, not against an attacker.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        // Named field by field, so that a new one has to be decided on.
+        let Self {
+            name: _,
+            register: _,
+            status: _,
+            log: _,
+            device: _,
+            ..
+        } = self;
+        let Self {
+            heartbeat,
+            misses,
+            hold_limit,
+            mac,
+            addresses,
+            gateways,
+            mtu,
+            bgp,
+            routes,
+            ..
+        } = self;
+        let routes = routes.as_ref().map_or("", |routes| &routes.text);
+        let bgp = bgp.digest(routes.as_bytes());
+        let text = format!(
+            "node 1\n{} {misses} {}\n{mac} {addresses:?} {gateways:?} {mtu}\n{bgp:?}\n",
+            heartbeat.as_micros(),
+            hold_limit.as_micros()
+        );
+        let mut digest = [0; 32];
+        for (key, half) in digest.chunks_exact_mut(16).enumerate() {
+            let mut hasher = SipHasher24::new_with_keys(key as u64, key as u64);
+            hasher.write(text.as_bytes());
+            half.copy_from_slice(&hasher.finish128().as_bytes());
+        }
+        digest
+    }
+}
+
+#[cfg(test)]
+mod tests;
