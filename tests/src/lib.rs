@@ -1,5 +1,7 @@
-//! A small simulated world for tests across crates: one clock, the production node in both roles, a peer, a wire, a register.
+//! What tests across crates share: a small simulated world (one clock, the production node in both roles, a peer, a wire, a register), and
+//! real namespaces with real processes.
 #![forbid(unsafe_code)]
 
+pub mod netns;
 pub mod wire;
 pub mod world;
