@@ -1,0 +1,152 @@
+//! The peers: real daemons, each started headless in a namespace of its own and asked only through its own tools.
+
+mod bird;
+mod bird_control;
+mod frr;
+mod frr_vty;
+mod gobgp;
+mod mrt;
+mod openbgpd;
+mod words;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::error::{LabError, Result};
+use super::options::PeerKind;
+use super::routes::Plan;
+use super::sandbox;
+
+pub(crate) use words::Words;
+
+/// A peer daemon that speaks for one or more sessions.
+pub(crate) trait Daemon: Send {
+    /// Sessions that it speaks for.
+    fn sessions(&self) -> &[usize];
+
+    /// Fails when the daemon does not run any more.
+    fn must_run(&mut self) -> Result<()>;
+
+    /// What the daemon says about a session.
+    fn words(&mut self, session: usize) -> Result<Words>;
+
+    /// The prefixes that the daemon holds from us on a session.
+    fn table(&mut self, session: usize) -> Result<HashSet<IpNet>>;
+
+    /// Announces a slice of a session's routes, or withdraws it.
+    fn change(&mut self, session: usize, slice: usize, announced: bool) -> Result<()>;
+}
+
+/// Where a daemon lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Its network namespace.
+    pub(crate) namespace: String,
+    /// Its configuration and logs, which outlive the run when it is kept.
+    pub(crate) directory: PathBuf,
+    /// Its sockets: short paths that every user may walk.
+    pub(crate) sockets: PathBuf,
+    /// The sessions that it speaks for.
+    pub(crate) sessions: Vec<usize>,
+}
+
+/// Namespaces beyond which daemons that can do so speak for several sessions each.
+const NAMESPACES_MAX: usize = 16;
+/// Instances of a daemon that can speak for one session only.
+const INSTANCES_MAX: usize = 32;
+
+impl Place {
+    /// The places of a run's daemons, with every session in one.
+    ///
+    /// # Errors
+    /// The daemon cannot carry so many sessions, or a directory cannot be made.
+    pub(crate) fn all(peer: PeerKind, sessions: usize, run: &Path) -> Result<Vec<Self>> {
+        let count = match peer {
+            PeerKind::Kernel => 1,
+            PeerKind::Bird => sessions.min(NAMESPACES_MAX),
+            _ if sessions > INSTANCES_MAX => {
+                return Err(LabError::new(format!(
+                    "--sessions {sessions}: {} runs one daemon per session here, at most {INSTANCES_MAX}; \
+                     use --peer bird or --peer kernel for more",
+                    peer.name()
+                )));
+            }
+            _ => sessions,
+        };
+        (0..count)
+            .map(|index| {
+                let namespace = format!("p{}", index + 1);
+                let place = Self {
+                    directory: run.join(&namespace),
+                    sockets: Path::new(sandbox::RUN).join(&namespace),
+                    sessions: (index..sessions).step_by(count).collect(),
+                    namespace,
+                };
+                for directory in [&place.directory, &place.sockets] {
+                    std::fs::create_dir_all(directory).map_err(|error| {
+                        LabError::new(format!("{}: {error}", directory.display()))
+                    })?;
+                }
+                Ok(place)
+            })
+            .collect()
+    }
+
+    fn socket(&self, name: &str) -> PathBuf {
+        self.sockets.join(name)
+    }
+
+    /// The one session of a daemon that speaks for no more.
+    fn only_session(&self) -> usize {
+        self.sessions[0]
+    }
+}
+
+/// What every daemon's configuration is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// Addresses and routes.
+    pub(crate) plan: &'a Plan,
+    /// BGP hold time, seconds.
+    pub(crate) hold_time: u16,
+}
+
+impl Terms<'_> {
+    /// A third of the hold time (RFC 4271 10).
+    const fn keepalive_time(&self) -> u16 {
+        self.hold_time / 3
+    }
+}
+
+/// Starts the daemon of a place, its routes loaded.
+///
+/// # Errors
+/// It is missing, refuses its configuration, or does not take its routes.
+pub(crate) fn start(peer: PeerKind, place: Place, terms: Terms<'_>) -> Result<Box<dyn Daemon>> {
+    Ok(match peer {
+        PeerKind::Bird => Box::new(bird::Bird::start(place, terms)?),
+        PeerKind::Frr => Box::new(frr::Frr::start(place, terms)?),
+        PeerKind::Gobgp => Box::new(gobgp::Gobgp::start(place, terms)?),
+        PeerKind::Openbgpd => Box::new(openbgpd::Openbgpd::start(place, terms)?),
+        PeerKind::Kernel => return Err(LabError::new("the kernel peer is not there yet")),
+    })
+}
+
+/// The version of the daemon, in its own words.
+///
+/// # Errors
+/// It is missing.
+pub(crate) fn version(peer: PeerKind) -> Result<String> {
+    match peer {
+        PeerKind::Bird => bird::version(),
+        PeerKind::Frr => frr::version(),
+        PeerKind::Gobgp => gobgp::version(),
+        PeerKind::Openbgpd => openbgpd::version(),
+        PeerKind::Kernel => Ok(format!("bgp-demo {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! What the laboratory is told on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::error::{LabError, Result};
+
+/// Who plays the peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PeerKind {
+    /// An embedded BGP peer on the kernel's own sockets; needs no daemon.
+    Kernel,
+    /// BIRD 2.
+    Bird,
+    /// FRRouting.
+    Frr,
+    /// GoBGP.
+    Gobgp,
+    /// OpenBGPD.
+    Openbgpd,
+}
+
+impl PeerKind {
+    /// The name as people write it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel peer",
+            Self::Bird => "BIRD",
+            Self::Frr => "FRR",
+            Self::Gobgp => "GoBGP",
+            Self::Openbgpd => "OpenBGPD",
+        }
+    }
+}
+
+/// How the active route processor is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CutKind {
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP: the process hangs, and is ended only after the survivor has taken over.
+    Hang,
+    /// A planned switchover, asked for on the status socket.
+    Switchover,
+}
+
+impl CutKind {
+    /// The word in reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Hang => "hang",
+            Self::Switchover => "switchover",
+        }
+    }
+}
+
+/// The address family of the sessions and of their routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+pub(crate) enum LabFamily {
+    /// IPv4 unicast over IPv4.
+    #[value(name = "4")]
+    #[serde(rename = "4")]
+    V4,
+    /// IPv6 unicast over IPv6.
+    #[value(name = "6")]
+    #[serde(rename = "6")]
+    V6,
+}
+
+/// A laboratory run.
+#[derive(Debug, Clone, Args, Serialize)]
+pub(crate) struct LabOptions {
+    /// Who plays the peers.
+    #[arg(long, value_enum, default_value = "bird")]
+    pub(crate) peer: PeerKind,
+    /// BGP sessions.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) sessions: usize,
+    /// Routes that the peers announce, over all sessions.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) routes_in: u32,
+    /// Routes that the route processor originates, to every session.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) routes_out: u32,
+    /// How often the active is cut.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) failovers: u32,
+    /// How the active is cut.
+    #[arg(long, value_enum, default_value = "kill")]
+    pub(crate) kind: CutKind,
+    /// Address family.
+    #[arg(long, value_enum, default_value = "4")]
+    pub(crate) family: LabFamily,
+    /// Where the report goes (JSON); without it only the summary is printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Where the capture of the peers' wire goes (pcapng).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Option<PathBuf>,
+    /// Keep the directory with logs, configurations and captures also after a pass.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Chooses the moments of the cuts and of the churn; without it a new one, printed and reported.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// After a hang let the old active go on (SIGCONT) rather than end it: it has to fence itself.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Milliseconds between two heartbeats of the route processors.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) heartbeat_ms: u64,
+    /// Heartbeats missed until the active counts as dead.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) misses: u32,
+    /// Milliseconds until the active gives a silent standby up.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) hold_limit_ms: u64,
+    /// BGP hold time of every session, seconds.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) hold_time: u16,
+    /// Mean milliseconds between two changes of the same peer's routes; 0: no churn.
+    #[arg(long, default_value_t = 250)]
+    pub(crate) churn_ms: u64,
+    /// Routes that change at once; without it as many as the peer takes well.
+    #[arg(long)]
+    pub(crate) churn_routes: Option<u32>,
+    /// Seconds that any single wait (for ready, for a full table, for quiet) may take.
+    #[arg(long, default_value_t = 120)]
+    pub(crate) patience: u64,
+    /// Directory of active-rp and standby-rp; without it beside this program.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) binaries: Option<PathBuf>,
+    /// Where the run's own directory is made.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Log level of the route processors.
+    #[arg(long, default_value = "info")]
+    pub(crate) log: String,
+}
+
+/// Sessions that one machine can be expected to carry.
+const SESSIONS_MAX: usize = 1000;
+/// Routes per side; the plan has a prefix for each.
+pub(crate) const ROUTES_MAX: u32 = 2_000_000;
+
+impl LabOptions {
+    /// Refuses what cannot be run.
+    ///
+    /// # Errors
+    /// Which option is wrong, and what it may be.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.sessions == 0 || self.sessions > SESSIONS_MAX {
+            return Err(LabError::new(format!(
+                "--sessions {}: give 1 to {SESSIONS_MAX}",
+                self.sessions
+            )));
+        }
+        for (name, value) in [
+            ("--routes-in", self.routes_in),
+            ("--routes-out", self.routes_out),
+        ] {
+            if value > ROUTES_MAX {
+                return Err(LabError::new(format!(
+                    "{name} {value}: give at most {ROUTES_MAX}"
+                )));
+            }
+        }
+        if self.hold_time < 3 {
+            return Err(LabError::new(format!(
+                "--hold-time {}: give at least 3 (RFC 4271 4.2)",
+                self.hold_time
+            )));
+        }
+        if self.resume && self.kind != CutKind::Hang {
+            return Err(LabError::new("--resume belongs to --kind hang"));
+        }
+        Ok(())
+    }
+
+    /// How long a single wait may take.
+    pub(crate) const fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
+    }
+}
