@@ -1,5 +1,6 @@
 //! Devices: the only places where frames enter and leave.
 
+mod carrier;
 mod error;
 mod memory;
 mod packet;

@@ -8,7 +8,7 @@ use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 use super::error::check_name;
 use super::sysctl::disable_kernel_ipv6;
-use super::{Device, DeviceError};
+use super::{Device, DeviceError, carrier};
 use crate::frame::{Frame, Medium};
 
 /// A TAP interface: Ethernet frames between this process and the kernel's side of the interface.
@@ -66,6 +66,7 @@ pub(super) fn attach(name: &str, layer: Layer) -> Result<(SyncDevice, u16), Devi
     device
         .enabled(true)
         .map_err(failed("cannot be set up (ip link set up)"))?;
+    carrier::wait(&device, name).map_err(failed("its carrier cannot be asked for"))?;
     Ok((device, mtu))
 }
 

@@ -231,6 +231,7 @@ fn we_resolve_a_kernel_and_it_answers() {
     assert_eq!(node.host.neighbours().count(), 2);
 }
 
+/// The announcement is the very first thing sent and is sent once: what is written to a TAP just opened must not get lost.
 #[test]
 fn an_announcement_turns_the_kernels_neighbour_table() {
     let (_switch, peer, mut node) = tap_on_a_bridge();
@@ -239,12 +240,11 @@ fn an_announcement_turns_the_kernels_neighbour_table() {
             "neigh replace {own} lladdr 02:00:00:00:00:99 dev eth0 nud stale"
         ));
     }
+    let now = node.now();
+    node.host.announce(now, &mut node.out);
+    node.flush();
     for own in [OWN_V4, OWN_V6] {
-        // Linux takes no announcement within a second (`locktime`) after its entry was written, hence the repetition.
         wait_for("the kernel to turn to us", || {
-            let now = node.now();
-            node.host.announce(now, &mut node.out);
-            node.flush();
             let table = peer.ip(&format!("neigh show {own} dev eth0"));
             table.contains(&OWN_MAC.to_string()).then_some(())
         });
