@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod node;
 pub mod status;
 
 #[cfg(test)]

@@ -391,7 +391,7 @@ fn routes(bgp: &GivenBgp) -> Result<Option<RoutesFile>, ConfigError> {
     let found = bgp.places.keys.iter().find(|(name, _)| name == "routes");
     let place = found.map_or(&bgp.places.section, |(_, place)| place);
     let wrong = |what: String| place.error(format!("cannot read {}: {what}", path.display()));
-    read_bounded(path)
+    read_routes(path)
         .map(|text| {
             Some(RoutesFile {
                 path: path.clone(),
@@ -401,7 +401,8 @@ fn routes(bgp: &GivenBgp) -> Result<Option<RoutesFile>, ConfigError> {
         .map_err(wrong)
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
+/// Reads a file of routes, unless it is out of all measure.
+pub(crate) fn read_routes(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path)
         .map_err(|error| error.to_string())?
         .len();

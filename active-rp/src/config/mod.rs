@@ -44,6 +44,7 @@ mod flags;
 mod place;
 mod settings;
 
+pub(crate) use check::read_routes;
 pub use flags::{Flags, PeerFlag};
 pub use place::Place;
 
