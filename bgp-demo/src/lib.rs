@@ -13,3 +13,6 @@ pub mod rib;
 pub mod speaker;
 pub mod status;
 pub mod time;
+
+#[cfg(test)]
+mod world;

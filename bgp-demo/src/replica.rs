@@ -4,6 +4,9 @@
 //! what each peer has been told. So at every point of the feed it holds the difference between that and what each peer should be
 //! told, and [`Speaker::promote`] has only to send it.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 
 use crate::fsm::Event;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{RecordError, decode_begin, decode_event, decode_updates, kind, routes};
 use crate::prefix::{Families, Prefix};
-use crate::rib::{PeerIndex, Swept};
-use crate::speaker::{ConnId, Speaker};
+use crate::rib::PeerIndex;
+use crate::speaker::{ConnId, Loading, Speaker};
 use crate::time::Instant;
 
 impl Speaker {
@@ -71,15 +71,17 @@ impl Speaker {
             self.session_up(now, conn, index, &mut Vec::new());
         }
         let peer = self.peer_mut(index);
-        peer.counters = record.counters;
         if established {
             peer.established_at = now - Duration::from_micros(record.established_age_micros);
             if let Some(adj_rib_out) = &mut peer.adj_rib_out {
                 adj_rib_out.end_of_rib_owed = Families::from_bits(record.end_of_rib_owed);
             }
-            if let Some(session) = self.sessions.get_mut(&conn) {
-                session.loading = Some(record.swept);
-            }
+        }
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.loading = Some(Loading {
+                swept: record.swept,
+                counters: record.counters,
+            });
         }
         Ok(())
     }
@@ -115,8 +117,12 @@ impl Speaker {
         let Some(session) = self.sessions.get_mut(&conn) else {
             return;
         };
-        let (index, swept) = (session.peer, session.loading.take());
-        self.advance_told(index, swept.unwrap_or(Swept::Nothing));
+        let index = session.peer;
+        let Some(Loading { swept, counters }) = session.loading.take() else {
+            return;
+        };
+        self.peer_mut(index).counters = counters;
+        self.advance_told(index, swept);
     }
 
     fn load_originated(&mut self, body: &[u8]) -> Result<(), RecordError> {

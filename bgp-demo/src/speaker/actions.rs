@@ -127,6 +127,11 @@ impl Speaker {
             peer.connector = State::Active;
             peer.connect_retry_at = None;
         }
+        let established = self.peer(index).established.is_some();
+        if opener == Opener::Active && established {
+            out.push(Output::Close { conn });
+            return;
+        }
         if others >= CONNECTIONS_PER_PEER {
             out.push(Output::Abort { conn });
             return;
@@ -137,15 +142,17 @@ impl Speaker {
                 data: dump::encode_begin(local, remote, opener),
             });
         }
-        let external = self.peer(index).config.asn != self.config.asn;
+        let opening = self.is_opening(index);
+        let external = self.is_external(index);
         self.sessions
             .insert(conn, Session::new(index, external, opener, local, remote));
-        if self.peer(index).established.is_some() {
+        let Some(session) = self.sessions.get_mut(&conn) else {
+            return;
+        };
+        if established {
             // RFC 4271 6.8: a connection beside an established one is closed.
             let rejected = Notification::new(code::CEASE, subcode::CONNECTION_REJECTED);
-            if let Some(session) = self.sessions.get_mut(&conn) {
-                session.state = State::OpenSent;
-            }
+            session.state = State::OpenSent;
             self.session_event(
                 now,
                 conn,
@@ -153,9 +160,24 @@ impl Speaker {
                 "a session is up already",
                 out,
             );
+        } else if opener == Opener::Active && opening {
+            // An OPEN here could make the peer give up the other one, which it may just as well be establishing.
+            session.state = State::Active;
         } else {
             self.session_event(now, conn, Event::TcpConnected, "", out);
         }
+    }
+
+    /// The connections to the peer that wait for what becomes of another one.
+    fn parked(&self, peer: PeerIndex) -> Vec<ConnId> {
+        let parked = |session: &Session| {
+            session.peer == peer && session.state == State::Active && !session.closing
+        };
+        self.sessions
+            .iter()
+            .filter(|(_, session)| parked(session))
+            .map(|(conn, _)| *conn)
+            .collect()
     }
 
     /// An event for the machine without a connection.
@@ -271,9 +293,26 @@ impl Speaker {
                 session.restart_keepalive(now);
             }
             Action::RestartHold => session.restart_hold(now),
-            Action::Up => self.session_up(now, conn, index, out),
+            Action::Up => {
+                self.session_up(now, conn, index, out);
+                for parked in self.parked(index) {
+                    self.session_close(
+                        now,
+                        parked,
+                        index,
+                        "another connection to the peer was kept",
+                        out,
+                    );
+                }
+            }
             Action::Down => self.session_down(index),
-            Action::Close => self.session_close(now, conn, index, reason, out),
+            Action::Close => {
+                self.session_close(now, conn, index, reason, out);
+                for parked in self.parked(index) {
+                    self.session_event(now, parked, Event::TcpConnected, "", out);
+                    self.received(now, parked, &[], out);
+                }
+            }
             Action::Connect | Action::StartConnectRetry | Action::StopConnectRetry => {}
         }
     }
@@ -312,6 +351,13 @@ impl Speaker {
         if !busy && !peer.config.passive && peer.connector == State::Active {
             peer.connect_retry_at = Some(now + peer.config.connect_retry);
         }
+    }
+
+    /// Whether a connection to the peer has got beyond OpenSent.
+    fn is_opening(&self, peer: PeerIndex) -> bool {
+        self.sessions
+            .values()
+            .any(|session| session.peer == peer && session.state > State::OpenSent)
     }
 
     fn has_other_connection(&self, peer: PeerIndex, conn: ConnId) -> bool {

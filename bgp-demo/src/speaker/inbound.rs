@@ -73,7 +73,7 @@ impl Speaker {
         out: &mut Vec<Output>,
     ) -> Option<usize> {
         let session = self.sessions.get_mut(&conn)?;
-        if session.closing {
+        if session.closing || session.state == State::Active {
             return None;
         }
         let context = session.decode_context();
@@ -183,7 +183,9 @@ impl Speaker {
     }
 
     /// RFC 4271 6.8: of two connections to one peer, the one opened by the end with the higher identifier stays; of two opened by the same
-    /// end, the later. True when `conn` goes on.
+    /// end, the one on which an OPEN came last. True when `conn` goes on.
+    ///
+    /// Connections in OpenSent are included, as the RFC allows: so both ends decide before either can be Established.
     fn survives_collision(
         &mut self,
         now: Instant,
@@ -210,11 +212,10 @@ impl Speaker {
             .collect();
         for (other, other_opener, state) in others {
             let dumped = match state {
+                State::Active => continue,
                 State::Established => conn,
-                // An OPEN will tell; this connection may still be the one that stays.
-                State::OpenConfirm if other_opener == opener || opener == keep => other,
-                State::OpenConfirm => conn,
-                _ => continue,
+                _ if other_opener == opener || opener == keep => other,
+                _ => conn,
             };
             self.session_event(now, dumped, Event::CollisionDump, REASON, out);
             if dumped == conn {

@@ -16,7 +16,7 @@ mod routes;
 mod session;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -33,7 +33,7 @@ use crate::time::Instant;
 pub(crate) use actions::own_open;
 pub use peer::Counters;
 pub(crate) use peer::Peer;
-pub(crate) use session::{CLOSE_TIME, Negotiated, Session};
+pub(crate) use session::{CLOSE_TIME, Loading, Negotiated, Session};
 
 /// A connection, named by the caller; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Opener;
+use super::{Counters, Opener};
 use crate::fsm::State;
 use crate::message::{DecodeContext, Open};
 use crate::prefix::Families;
@@ -45,6 +45,14 @@ impl Negotiated {
     }
 }
 
+/// What a replica takes over when a dump is whole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loading {
+    /// How far the live speaker's walk had come.
+    pub(crate) swept: Swept,
+    pub(crate) counters: Counters,
+}
+
 /// One connection to a peer.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -72,8 +80,8 @@ pub(crate) struct Session {
     pub(crate) send_announced: bool,
     /// The machine is done; the connection closes when `control` is written.
     pub(crate) closing: bool,
-    /// Replica: a dump is coming in, of a speaker whose walk has come so far.
-    pub(crate) loading: Option<Swept>,
+    /// Replica: a dump is coming in, and this is how it ends.
+    pub(crate) loading: Option<Loading>,
     /// Replica: octets are missing; the connection cannot be taken over.
     pub(crate) broken: bool,
     /// The caller has no connection any more.
