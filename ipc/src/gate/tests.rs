@@ -1,5 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
-use crate::register::{MemoryRegister, Register};
+use crate::register::{Entry, MemoryRegister, Register};
 
 const ME: Incarnation = Incarnation::from_bytes([1; 16]);
 const STANDBY: Incarnation = Incarnation::from_bytes([2; 16]);
@@ -216,4 +218,104 @@ fn holding_is_timed_while_the_head_does_not_move() {
     drained(&mut gate);
     assert_eq!(gate.held_for_us(400), Some(0), "another head waits");
     assert_eq!(gate.held_for_us(450), Some(50));
+}
+
+/// What is done to a gate, in any order.
+#[derive(Clone, Debug)]
+enum Deed {
+    Push(u64),
+    Acknowledge {
+        epoch: u64,
+        from: u8,
+        lsn: u64,
+    },
+    Tenure {
+        active: u8,
+        standby: Option<u8>,
+        solo: bool,
+    },
+    OldTenure {
+        at: usize,
+        solo: bool,
+    },
+    Shut,
+    Release,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let name = 1u8..4;
+    prop_oneof![
+        4 => (0u64..3).prop_map(Deed::Push),
+        4 => (0u64..8, name.clone(), 0u64..30)
+            .prop_map(|(epoch, from, lsn)| Deed::Acknowledge { epoch, from, lsn }),
+        2 => (name.clone(), proptest::option::of(name), any::<bool>())
+            .prop_filter("two names", |(active, standby, _)| *standby != Some(*active))
+            .prop_map(|(active, standby, solo)| Deed::Tenure { active, standby, solo }),
+        1 => (0usize..8, any::<bool>()).prop_map(|(at, solo)| Deed::OldTenure { at, solo }),
+        1 => Just(Deed::Shut),
+        4 => Just(Deed::Release),
+    ]
+}
+
+fn named(octet: u8) -> Incarnation {
+    Incarnation::from_bytes([octet; 16])
+}
+
+proptest! {
+    /// I1 by a model that knows nothing of modes: whatever leaves, leaves in order, and either the newest entry that the gate was
+    /// shown is (me, none), or the standby of that entry has acknowledged it in that epoch.
+    #[test]
+    fn whatever_leaves_was_acknowledged_or_had_no_standby(
+        deeds in proptest::collection::vec(deed(), 0..80),
+    ) {
+        let mut gate = Gate::new(ME, 1000);
+        let mut tenures = Tenures::default();
+        let mut won: Vec<Tenure> = Vec::new();
+        let mut shown: Option<Entry> = None;
+        let mut acknowledged: Vec<(u64, u8, u64)> = Vec::new();
+        let (mut lsn, mut last_left) = (1, 0);
+        for deed in deeds {
+            match deed {
+                Deed::Push(step) => {
+                    lsn += step;
+                    gate.push(Lsn(lsn), lsn).unwrap();
+                }
+                Deed::Acknowledge { epoch, from, lsn } => {
+                    acknowledged.push((epoch, from, lsn));
+                    gate.acknowledge(Epoch(epoch), named(from), Lsn(lsn));
+                }
+                Deed::Tenure { active, standby, solo } => {
+                    let tenure = tenures.win(named(active), standby.map(named));
+                    let took = if solo { gate.open_solo(&tenure) } else { gate.pair(&tenure) };
+                    if took {
+                        shown = Some(tenure.entry());
+                    }
+                    won.push(tenure);
+                }
+                Deed::OldTenure { at, solo } => {
+                    if let Some(tenure) = won.get(at) {
+                        let took = if solo { gate.open_solo(tenure) } else { gate.pair(tenure) };
+                        if took {
+                            shown = Some(tenure.entry());
+                        }
+                    }
+                }
+                Deed::Shut => gate.shut(),
+                Deed::Release => {
+                    let Some(frame) = gate.release() else { continue };
+                    let left = frame.into_inner();
+                    prop_assert!(left >= last_left, "{left} left after {last_left}");
+                    last_left = left;
+                    let entry = shown.expect("something leaves only after a tenure");
+                    prop_assert_eq!(entry.active, ME);
+                    if let Some(standby) = entry.standby {
+                        let backed = acknowledged.iter().any(|(epoch, from, lsn)| {
+                            Epoch(*epoch) == entry.epoch && named(*from) == standby && *lsn >= left
+                        });
+                        prop_assert!(backed, "{left} left without an acknowledgement");
+                    }
+                }
+            }
+        }
+    }
 }
