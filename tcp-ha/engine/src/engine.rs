@@ -1,201 +1,155 @@
 //! The engine: all connections and listeners of one node.
 
-use crate::checkpoint::ConnectionState;
-use crate::config::{Config, ConnectionOptions, ReceiveMode};
-use crate::counters::Counters;
-use crate::effects::Effects;
-use crate::error::{Error, RestoreError};
-use crate::ids::{ConnectionId, ListenerId};
-use crate::info::ConnectionInfo;
-use crate::secrets::Secrets;
-use crate::time::Instant;
-use std::net::{IpAddr, SocketAddr};
+mod calls;
+mod input;
+mod replication;
 
-/// What the network said about a segment of ours (ICMP, ICMPv6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// Host, network, port, protocol or administratively unreachable.
-    Destination,
-    /// The packet was too large; the next hop takes `mtu` octets.
-    TooBig {
-        /// Largest IP packet that passes.
-        mtu: u16,
-    },
-}
+use crate::config::Config;
+use crate::connection::{Connection, Context};
+use crate::counters::Counters;
+use crate::demux::Demux;
+use crate::effects::{Effects, Event};
+use crate::error::Error;
+use crate::ids::ConnectionId;
+use crate::rate_limit::RateLimit;
+use crate::secrets::Secrets;
+use crate::state::{Opener, State};
+use crate::time::Instant;
+use crate::timer_queue::TimerQueue;
+use std::collections::BTreeMap;
+
+pub use input::Unreachable;
 
 /// All connections and listeners of one node.
+///
+/// - *Input*: [`handle_segment`](Engine::handle_segment),
+///   [`handle_unreachable`](Engine::handle_unreachable),
+///   [`handle_timeout`](Engine::handle_timeout) whenever
+///   [`next_timeout`](Engine::next_timeout) has come.
+/// - *User calls*: [`listen`](Engine::listen), [`connect`](Engine::connect),
+///   [`send`](Engine::send), [`consume`](Engine::consume), [`close`](Engine::close) ...
+/// - *Output*: whatever they put into [`Effects`].
+/// - *Replication*: [`take_dirty`](Engine::take_dirty), [`snapshot`](Engine::snapshot) on
+///   one node; [`restore`](Engine::restore), [`resume`](Engine::resume) on the other.
 pub struct Engine {
     config: Config,
     secrets: Secrets,
+    connections: BTreeMap<ConnectionId, Box<Connection>>,
+    demux: Demux,
+    timers: TimerQueue,
+    counters: Counters,
+    dirty: Vec<ConnectionId>,
+    next_id: u64,
+    half_open: usize,
+    resets: RateLimit,
+    ports_taken: u64,
 }
 
-#[allow(unused_variables, missing_docs)]
 impl Engine {
+    /// An engine without connections. `config` is brought inside its bounds.
     pub fn new(config: Config, secrets: Secrets) -> Engine {
         Engine {
             config: config.bounded(),
+            demux: Demux::new(secrets.demux),
             secrets,
+            connections: BTreeMap::new(),
+            timers: TimerQueue::default(),
+            counters: Counters::default(),
+            dirty: Vec::new(),
+            next_id: 1,
+            half_open: 0,
+            resets: RateLimit::default(),
+            ports_taken: 0,
         }
     }
+
+    /// The settings in force.
     pub fn config(&self) -> &Config {
         &self.config
     }
-    pub fn handle_segment(
-        &mut self,
-        now: Instant,
-        src: IpAddr,
-        dst: IpAddr,
-        segment: &[u8],
-        fx: &mut Effects,
-    ) {
-        todo!()
-    }
-    pub fn handle_unreachable(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        remote: SocketAddr,
-        seq: u32,
-        what: Unreachable,
-        fx: &mut Effects,
-    ) {
-        todo!()
-    }
-    pub fn handle_timeout(&mut self, now: Instant, fx: &mut Effects) {
-        todo!()
-    }
-    pub fn next_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
-    pub fn listen(
-        &mut self,
-        local: SocketAddr,
-        options: ConnectionOptions,
-        backlog: usize,
-    ) -> Result<ListenerId, Error> {
-        todo!()
-    }
-    pub fn unlisten(&mut self, id: ListenerId) {
-        todo!()
-    }
-    pub fn connect(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        remote: SocketAddr,
-        options: ConnectionOptions,
-        fx: &mut Effects,
-    ) -> Result<ConnectionId, Error> {
-        todo!()
-    }
-    pub fn send(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        data: &[u8],
-        fx: &mut Effects,
-    ) -> Result<usize, Error> {
-        todo!()
-    }
-    pub fn send_room(&self, id: ConnectionId) -> usize {
-        todo!()
-    }
-    pub fn received(&self, id: ConnectionId, from: u64) -> Result<(&[u8], &[u8]), Error> {
-        todo!()
-    }
-    pub fn consume(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        upto: u64,
-        fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn unacknowledged(&self, id: ConnectionId) -> Result<(u64, &[u8], &[u8]), Error> {
-        todo!()
-    }
-    pub fn make_safe(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        upto: u64,
-        fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn set_options(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        options: ConnectionOptions,
-        fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn set_receive_mode(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        mode: ReceiveMode,
-        fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn close(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn abort(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
-        todo!()
-    }
-    pub fn connection(&self, id: ConnectionId) -> Option<ConnectionInfo> {
-        todo!()
-    }
-    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
-        std::iter::empty()
-    }
+
+    /// Sums over the life of the engine.
     pub fn counters(&self) -> &Counters {
-        todo!()
+        &self.counters
     }
-    pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
-        todo!()
+
+    /// Ids of all connections, ascending.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.connections.keys().copied()
     }
-    pub fn snapshot(&self, id: ConnectionId) -> Option<ConnectionState> {
-        todo!()
+
+    fn connection_ref(&self, id: ConnectionId) -> Result<&Connection, Error> {
+        match self.connections.get(&id) {
+            Some(connection) => Ok(connection),
+            None => Err(Error::UnknownConnection),
+        }
     }
-    pub fn restore(
+
+    /// Lets a connection do something, and draws the conclusions.
+    fn with<R>(
         &mut self,
         now: Instant,
         id: ConnectionId,
-        state: &ConnectionState,
-        received: &[u8],
-        unsent: Option<&[u8]>,
-    ) -> Result<(), RestoreError> {
-        todo!()
-    }
-    pub fn supply(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        offset: u64,
-        data: &[u8],
         fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
+        act: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
+    ) -> Result<R, Error> {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return Err(Error::UnknownConnection);
+        };
+        let mut ctx = Context {
+            now,
+            config: &self.config,
+            counters: &mut self.counters,
+            fx: &mut *fx,
+        };
+        let result = act(connection, &mut ctx);
+        self.settle(id, fx);
+        Ok(result)
     }
-    pub fn resume(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        timestamp_jump_ms: u32,
-        fx: &mut Effects,
-    ) -> Result<(), Error> {
-        todo!()
+
+    /// Brings the engine's tables up to what a connection has become.
+    fn settle(&mut self, id: ConnectionId, fx: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(id);
+        }
+        if connection.half_open && connection.state() != State::SynReceived {
+            connection.half_open = false;
+            self.half_open -= 1;
+            if let Opener::Passive(listener) = connection.identity.opener
+                && let Some(listener) = self.demux.listener_mut(listener)
+            {
+                listener.half_open = listener.half_open.saturating_sub(1);
+            }
+        }
+        let deadline = match connection.cause {
+            Some(_) => None,
+            None => connection.deadline(),
+        };
+        connection.armed = self.timers.arm(id, connection.armed, deadline);
+        if let Some(cause) = connection.cause {
+            self.demux.remove(&connection.identity.tuple, id);
+            self.connections.remove(&id);
+            fx.events.push(Event::Closed { id, cause });
+        }
     }
-    pub fn set_next_id(&mut self, next: ConnectionId) {
-        todo!()
+
+    fn adopt(&mut self, connection: Connection) {
+        let id = connection.id;
+        self.next_id = self.next_id.max(id.0.saturating_add(1));
+        self.demux.insert(connection.identity.tuple, id);
+        self.connections.insert(id, Box::new(connection));
     }
-    pub fn next_id(&self) -> ConnectionId {
-        todo!()
+}
+
+impl core::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("connections", &self.connections.len())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! A connection as status shows it.
 
+use crate::connection::Connection;
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
 use crate::state::{Opener, State};
@@ -53,4 +54,37 @@ pub struct ConnectionInfo {
     pub ssthresh: u64,
     /// Segments of this connection retransmitted here, since opened or restored.
     pub retransmits: u64,
+}
+
+impl Connection {
+    /// What status shows.
+    pub(crate) fn info(&self) -> ConnectionInfo {
+        let (send, recv) = (&self.send, &self.recv);
+        let text_end = self.recv_text_end();
+        ConnectionInfo {
+            id: self.id,
+            tuple: self.identity.tuple,
+            state: self.state(),
+            opener: self.identity.opener,
+            snd_una: self.send_offset(send.una),
+            snd_nxt: self.send_offset(send.nxt),
+            snd_max: self.send_offset(send.max),
+            snd_end: send.end - 1,
+            snd_wnd: send.wnd,
+            rcv_nxt: text_end - 1,
+            read: recv.read - 1,
+            safe: recv.safe.min(text_end) - 1,
+            right_edge: recv.right_edge - 1,
+            reassembly: self.assembler.len(),
+            fin_received: self.lifecycle.fin_received,
+            fin_queued: self.lifecycle.user_closed,
+            // At most the MTU.
+            mss: self.mss() as u16,
+            srtt: self.rtt.srtt,
+            rto: self.rtt.rto,
+            cwnd: self.congestion.cwnd,
+            ssthresh: self.congestion.ssthresh,
+            retransmits: self.passing.retransmits,
+        }
+    }
 }

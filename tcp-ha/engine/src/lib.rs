@@ -10,19 +10,43 @@
 //! and the first octet is offset 0.
 #![forbid(unsafe_code)]
 
+mod arrival;
+mod assembler;
+mod calls;
 mod checkpoint;
+mod checksum;
 mod config;
+mod congestion;
+mod connection;
 mod counters;
+mod demux;
 mod effects;
 mod engine;
 mod error;
 mod four_tuple;
 mod ids;
 mod info;
+mod keyed_hash;
+pub mod options;
+mod output;
+mod rate_limit;
+mod recovery;
+mod recv;
+mod recv_buffer;
+mod restore;
+mod resume;
+mod ring;
+mod rtt;
+mod scoreboard;
 mod secrets;
+pub mod segment;
+mod send;
+mod send_buffer;
 mod seq;
 mod state;
 mod time;
+mod timer_queue;
+mod timers;
 
 pub use checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,

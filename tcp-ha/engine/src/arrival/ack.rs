@@ -1,0 +1,185 @@
+//! 3.10.7.4, fifth: check the ACK field.
+
+use super::{Arriving, DONE, GO_ON, Step};
+use crate::connection::{Connection, Context};
+use crate::counters::DropReason;
+use crate::effects::{CloseCause, Event};
+use crate::segment::{Flags, Segment};
+use crate::seq::SeqNum;
+use crate::state::{Opener, State};
+use core::time::Duration;
+
+impl Connection {
+    pub(super) fn check_ack(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) -> Step {
+        if !arriving.flags.has(Flags::ACK) {
+            return self.drop_segment(ctx, DropReason::MissingAck);
+        }
+        let segment = arriving.segment;
+        let ack = self
+            .identity
+            .iss
+            .position(segment.header.ack, self.send.una);
+        if self.state() == State::SynReceived {
+            if ack.is_none_or(|ack| ack <= self.send.una || ack > self.send.max) {
+                self.reset_stray(ctx, segment);
+                return self.drop_segment(ctx, DropReason::AckTooNew);
+            }
+            self.establish(ctx, arriving);
+        }
+        let oldest = self.send.una.saturating_sub(self.send.max_wnd);
+        let Some(ack) = ack.filter(|&ack| ack >= oldest) else {
+            // RFC 5961 5.2.
+            self.challenge(ctx);
+            return self.drop_segment(ctx, DropReason::AckTooOld);
+        };
+        if ack > self.send.max {
+            self.challenge(ctx);
+            return self.drop_segment(ctx, DropReason::AckTooNew);
+        }
+        self.passing.hold_until_ack = false;
+        let news = self.note_sack(segment);
+        let window_changed = self.update_window(arriving, ack);
+        if ack > self.send.una {
+            self.advance_una(ctx, ack, segment);
+        } else if ack == self.send.una && self.send.una < self.send.max {
+            let pure = segment.is_empty();
+            let duplicate = if self.identity.sack_permitted {
+                news
+            } else {
+                pure && !window_changed
+            };
+            if duplicate {
+                self.duplicate_ack(ctx);
+            }
+        }
+        self.follow_fin_acked(ctx)
+    }
+
+    /// Enters ESTABLISHED; where the user has closed already, goes straight on.
+    pub(super) fn establish(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) {
+        self.lifecycle.state = if self.lifecycle.user_closed {
+            State::FinWait1
+        } else {
+            State::Established
+        };
+        let shift = if arriving.flags.has(Flags::SYN) {
+            0
+        } else {
+            self.identity.snd_wscale
+        };
+        self.send.wnd = u64::from(arriving.segment.header.window) << shift;
+        self.send.max_wnd = self.send.max_wnd.max(self.send.wnd);
+        self.send.wl1 = arriving.seq;
+        self.send.wl2 = self.send.una;
+        if self.timers.retransmits > 0 {
+            // RFC 5681 3.1: the path has lost our SYN.
+            self.congestion.cwnd = self.mss();
+        }
+        ctx.fx.events.push(match self.identity.opener {
+            Opener::Active => Event::Connected { id: self.id },
+            Opener::Passive(listener) => Event::Accepted {
+                listener,
+                id: self.id,
+            },
+        });
+    }
+
+    /// SND.WND, where the segment is not older than the one that set it. True where the
+    /// window is another one now.
+    fn update_window(&mut self, arriving: &Arriving<'_>, ack: u64) -> bool {
+        let newer =
+            arriving.seq > self.send.wl1 || (arriving.seq == self.send.wl1 && ack >= self.send.wl2);
+        if !newer || ack < self.send.una {
+            return false;
+        }
+        let shift = if arriving.flags.has(Flags::SYN) {
+            0
+        } else {
+            self.identity.snd_wscale
+        };
+        let wnd = u64::from(arriving.segment.header.window) << shift;
+        let changed = wnd != self.send.wnd;
+        self.send.wnd = wnd;
+        self.send.max_wnd = self.send.max_wnd.max(wnd);
+        self.send.wl1 = arriving.seq;
+        self.send.wl2 = ack;
+        changed
+    }
+
+    /// SND.UNA := `ack`, with all that follows from it.
+    pub(super) fn advance_una(&mut self, ctx: &mut Context<'_>, ack: u64, segment: &Segment<'_>) {
+        let flight = self.flight();
+        let before = self.send_offset(self.send.una);
+        let acked = ack - self.send.una;
+        self.sample_rtt(ctx, ack, segment);
+        self.send.una = ack;
+        self.send.nxt = self.send.nxt.max(ack);
+        self.send_buffer.trim(ack.min(self.send.end));
+        self.scoreboard.trim(ack);
+        self.advancing_ack(acked, flight);
+        // RFC 6298 (5.3): the timer begins anew, where something is outstanding.
+        self.timers.retransmit = None;
+        self.timers.retransmits = 0;
+        self.timers.progress_at = ctx.now;
+        if self.lifecycle.fin_sent && ack > self.send.end {
+            self.lifecycle.fin_acked = true;
+        }
+        let upto = self.send_offset(ack);
+        if upto > before {
+            ctx.fx
+                .events
+                .push(Event::Acknowledged { id: self.id, upto });
+        }
+    }
+
+    /// The measured segment where there is one, else the echoed timestamp: a retransmission
+    /// spoils the former and not the latter (RFC 7323 section 4).
+    fn sample_rtt(&mut self, ctx: &Context<'_>, ack: u64, segment: &Segment<'_>) {
+        if let Some((end, sent_at)) = self.passing.timed {
+            if ack >= end {
+                self.passing.timed = None;
+                self.rtt
+                    .sample(ctx.now.saturating_since(sent_at), ctx.config);
+            }
+            return;
+        }
+        let Some(timestamps) = segment.options.timestamps else {
+            return;
+        };
+        if !self.identity.timestamps || timestamps.echo == 0 {
+            return;
+        }
+        let echo = SeqNum(timestamps.echo);
+        let too_old = self
+            .rtt
+            .tsecr_floor
+            .is_some_and(|floor| echo.before(SeqNum(floor)));
+        let clock = self.timestamp_clock(ctx.now);
+        if too_old || SeqNum(clock).before(echo) {
+            return;
+        }
+        let millis = clock.wrapping_sub(echo.0);
+        self.rtt
+            .sample(Duration::from_millis(u64::from(millis)), ctx.config);
+    }
+
+    /// State changes once our FIN is acknowledged.
+    fn follow_fin_acked(&mut self, ctx: &mut Context<'_>) -> Step {
+        if !self.lifecycle.fin_acked {
+            return GO_ON;
+        }
+        match self.state() {
+            State::FinWait1 => {
+                self.lifecycle.state = State::FinWait2;
+                self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
+            }
+            State::Closing => self.enter_time_wait(ctx),
+            State::LastAck => {
+                self.delete(CloseCause::Normal);
+                return DONE;
+            }
+            _ => {}
+        }
+        GO_ON
+    }
+}

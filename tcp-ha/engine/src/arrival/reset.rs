@@ -1,0 +1,60 @@
+//! 3.10.7.4, second: check the RST bit, as RFC 5961 3.2 has it.
+
+use super::{Arriving, DONE, GO_ON, Step};
+use crate::arrival::closed::reset_for;
+use crate::connection::{Connection, Context};
+use crate::counters::DropReason;
+use crate::effects::CloseCause;
+use crate::options::Options;
+use crate::segment::{self, Flags, Segment};
+use crate::state::{Opener, State};
+
+impl Connection {
+    pub(super) fn check_reset(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) -> Step {
+        if !arriving.flags.has(Flags::RST) {
+            return GO_ON;
+        }
+        // The peer knows RCV.NXT only as the ACK field told it, and that is SAFE.
+        let exact = arriving.seq == self.recv.nxt || arriving.seq == self.recv.safe;
+        if !exact {
+            self.challenge(ctx);
+            return self.drop_segment(ctx, DropReason::ChallengedReset);
+        }
+        let cause = match (self.state(), self.identity.opener) {
+            (State::SynReceived, Opener::Active) => CloseCause::Refused,
+            (State::Closing | State::LastAck | State::TimeWait, _) => CloseCause::Normal,
+            _ => CloseCause::ResetByPeer,
+        };
+        self.delete(cause);
+        DONE
+    }
+
+    /// Answers a segment that fits nothing of a half-open connection as CLOSED would.
+    pub(super) fn reset_stray(&mut self, ctx: &mut Context<'_>, segment: &Segment<'_>) {
+        let Some(header) = reset_for(segment) else {
+            return;
+        };
+        if !self
+            .passing
+            .challenge
+            .allow(ctx.now, ctx.config.challenge_acks_per_second)
+        {
+            ctx.counters.rate_limited += 1;
+            return;
+        }
+        let envelope = self.envelope();
+        ctx.fx.push_segment(Some(self.id), envelope, |out| {
+            let options = Options::default();
+            segment::emit(
+                out,
+                envelope.src,
+                envelope.dst,
+                &header,
+                &options,
+                (&[], &[]),
+            );
+        });
+        ctx.counters.segments_out += 1;
+        ctx.counters.resets_out += 1;
+    }
+}

@@ -1,0 +1,258 @@
+//! User calls (RFC 9293 3.9.1).
+
+use super::Engine;
+use crate::config::{ConnectionOptions, ReceiveMode};
+use crate::effects::{CloseCause, Effects};
+use crate::error::Error;
+use crate::four_tuple::{FourTuple, is_group};
+use crate::ids::{ConnectionId, ListenerId};
+use crate::info::ConnectionInfo;
+use crate::keyed_hash;
+use crate::seq::SeqNum;
+use crate::state::{Opener, State};
+use crate::time::Instant;
+use core::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+
+/// A connection in TIME-WAIT that has been silent for so long may be opened anew where
+/// timestamps tell the incarnations apart (RFC 6191).
+const REUSE_AFTER: Duration = Duration::from_secs(1);
+/// A new incarnation begins so far beyond the old one's SND.MAX.
+const REOPEN_DISTANCE: u32 = 65_535 + 2;
+
+impl Engine {
+    /// Passive OPEN: takes SYNs to `local`; an unspecified address stands for every address
+    /// of its family. At most `backlog` of its connections are half open at a time.
+    ///
+    /// Errors: `InvalidAddress` (port 0, multicast), `AddressInUse`.
+    pub fn listen(
+        &mut self,
+        local: SocketAddr,
+        options: ConnectionOptions,
+        backlog: usize,
+    ) -> Result<ListenerId, Error> {
+        if local.port() == 0 || is_group(local.ip()) {
+            return Err(Error::InvalidAddress);
+        }
+        self.demux.listen(local, options, backlog)
+    }
+
+    /// Ends a listener; its connections live on.
+    pub fn unlisten(&mut self, id: ListenerId) {
+        self.demux.unlisten(id);
+    }
+
+    /// Active OPEN. Port 0 in `local` stands for an ephemeral port.
+    ///
+    /// Errors: `InvalidAddress`, `AddressInUse`, `NoFreePort`, `TooManyConnections`.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        options: ConnectionOptions,
+        fx: &mut Effects,
+    ) -> Result<ConnectionId, Error> {
+        if self.connections.len() >= self.config.max_connections {
+            return Err(Error::TooManyConnections);
+        }
+        let port = if local.port() == 0 { 1 } else { local.port() };
+        let mut tuple = FourTuple {
+            local: SocketAddr::new(local.ip(), port),
+            remote,
+        };
+        if !tuple.is_valid() {
+            return Err(Error::InvalidAddress);
+        }
+        if local.port() == 0 {
+            let port = self
+                .ephemeral_port(local.ip(), remote)
+                .ok_or(Error::NoFreePort)?;
+            tuple.local.set_port(port);
+        }
+        let iss_floor = self.make_way(now, &tuple, fx)?;
+        self.counters.active_opens += 1;
+        let id = self.open(now, tuple, Opener::Active, options, iss_floor, fx);
+        self.with(now, id, fx, |connection, ctx| {
+            connection.emit_syn(ctx);
+            connection.transmit(ctx);
+        })?;
+        Ok(id)
+    }
+
+    /// RFC 6056 algorithm 3: the search begins where a keyed hash says.
+    fn ephemeral_port(&mut self, local: IpAddr, remote: SocketAddr) -> Option<u16> {
+        let (first, last) = (self.config.ephemeral_first, self.config.ephemeral_last);
+        let ports = u64::from(last - first) + 1;
+        let offset = keyed_hash::port_offset(&self.secrets.demux, local, remote) % ports;
+        for step in 0..ports {
+            let index = (offset + self.ports_taken + step) % ports;
+            // Below `ports`, which is at most 2^16.
+            let local = SocketAddr::new(local, first + index as u16);
+            let taken = self
+                .demux
+                .connection(&FourTuple { local, remote })
+                .is_some()
+                || self.demux.listener_for(local).is_some();
+            if !taken {
+                self.ports_taken += step + 1;
+                return Some(local.port());
+            }
+        }
+        None
+    }
+
+    /// Removes a connection in TIME-WAIT that may be opened anew; the least ISS for that.
+    fn make_way(
+        &mut self,
+        now: Instant,
+        tuple: &FourTuple,
+        fx: &mut Effects,
+    ) -> Result<Option<SeqNum>, Error> {
+        let Some(id) = self.demux.connection(tuple) else {
+            return Ok(None);
+        };
+        let old = self.connection_ref(id)?;
+        let silent = now.saturating_since(old.recv.ts_recent_at);
+        let over = old.state() == State::TimeWait;
+        if !over || !old.identity.timestamps || silent < REUSE_AFTER {
+            return Err(Error::AddressInUse);
+        }
+        let snd_max = old.identity.iss.at(old.send.max);
+        self.with(now, id, fx, |connection, _| {
+            connection.delete(CloseCause::Normal)
+        })?;
+        Ok(Some(SeqNum(snd_max.0.wrapping_add(REOPEN_DISTANCE))))
+    }
+
+    /// SEND: queues as much of `data` as the send buffer takes; returns how many octets.
+    ///
+    /// Errors: `UnknownConnection`, `Closing` after `close`.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        data: &[u8],
+        fx: &mut Effects,
+    ) -> Result<usize, Error> {
+        self.with(now, id, fx, |connection, ctx| connection.queue(ctx, data))?
+    }
+
+    /// Octets that `send` would take now; 0 for a connection that is closed or unknown.
+    pub fn send_room(&self, id: ConnectionId) -> usize {
+        self.connections.get(&id).map_or(0, |connection| {
+            connection.send_room(self.config.send_capacity)
+        })
+    }
+
+    /// RECEIVE without taking: the octets in order from stream offset `from` to RCV.NXT, in
+    /// two parts.
+    ///
+    /// Errors: `UnknownConnection`, `OutOfRange` where `from` lies before READ or behind
+    /// RCV.NXT.
+    pub fn received(&self, id: ConnectionId, from: u64) -> Result<(&[u8], &[u8]), Error> {
+        let position = from.checked_add(1).ok_or(Error::OutOfRange)?;
+        self.connection_ref(id)?
+            .recv_buffer
+            .slices(position)
+            .ok_or(Error::OutOfRange)
+    }
+
+    /// READ := `upto`, a stream offset: octets before it are freed, and the right edge may
+    /// move to READ + capacity.
+    ///
+    /// Errors: `UnknownConnection`, `OutOfRange`, `NotSafe` where `upto` lies behind SAFE.
+    pub fn consume(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        upto: u64,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        let position = upto.checked_add(1).ok_or(Error::OutOfRange)?;
+        self.with(now, id, fx, |connection, ctx| {
+            connection.consume(ctx, position)
+        })?
+    }
+
+    /// The stream offset of SND.UNA and the octets from there to the end of the send buffer,
+    /// in two parts; hollow octets that were not supplied yet are left out with all behind
+    /// them.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn unacknowledged(&self, id: ConnectionId) -> Result<(u64, &[u8], &[u8]), Error> {
+        let connection = self.connection_ref(id)?;
+        let buffer = &connection.send_buffer;
+        let (first, second) = buffer.slices(buffer.start(), buffer.readable_end());
+        Ok((connection.send_offset(connection.send.una), first, second))
+    }
+
+    /// SAFE := `upto`, a stream offset; an older one changes nothing. Sends the ACK that was
+    /// due. A FIN becomes safe with the last octet before it.
+    ///
+    /// Errors: `UnknownConnection`, `OutOfRange` where `upto` lies behind RCV.NXT.
+    pub fn make_safe(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        upto: u64,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        let position = upto.checked_add(1).ok_or(Error::OutOfRange)?;
+        self.with(now, id, fx, |connection, ctx| {
+            connection.make_safe(ctx, position)
+        })?
+    }
+
+    /// Changes what the user chose, the receive mode included.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn set_options(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        options: ConnectionOptions,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.set_options(ctx, options)
+        })
+    }
+
+    /// Changes when received octets may be acknowledged. Towards `Logged` everything
+    /// received counts as recorded from now on.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn set_receive_mode(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        mode: ReceiveMode,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.set_receive_mode(ctx, mode)
+        })
+    }
+
+    /// CLOSE: a FIN follows what is queued; receiving goes on.
+    ///
+    /// Errors: `UnknownConnection`, `Closing` where it was closed before.
+    pub fn close(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| connection.close(ctx))?
+    }
+
+    /// ABORT: deletes the connection, with a RST to the peer where it could still wait.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn abort(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| connection.abort(ctx))
+    }
+
+    /// STATUS of one connection.
+    pub fn connection(&self, id: ConnectionId) -> Option<ConnectionInfo> {
+        self.connections
+            .get(&id)
+            .map(|connection| connection.info())
+    }
+}

@@ -1,0 +1,288 @@
+//! What comes from outside: segments, ICMP, time.
+
+use super::Engine;
+use crate::arrival::Outcome;
+use crate::arrival::closed::reset_for;
+use crate::arrival::listen::{Knock, knock};
+use crate::connection::{Connection, Context};
+use crate::counters::DropReason;
+use crate::effects::{CloseCause, Effects, Envelope};
+use crate::four_tuple::{FourTuple, is_group};
+use crate::ids::{ConnectionId, ListenerId};
+use crate::keyed_hash;
+use crate::options::Options;
+use crate::segment::{self, Segment};
+use crate::seq::SeqNum;
+use crate::state::{Opener, State};
+use crate::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+
+/// TTL of a RST that belongs to no listener and no connection.
+const STRAY_HOP_LIMIT: u8 = 64;
+
+/// What the network said about a segment of ours (ICMP, ICMPv6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Host, network, port, protocol or administratively unreachable.
+    Destination,
+    /// The packet was too large; the next hop takes `mtu` octets.
+    TooBig {
+        /// Largest IP packet that passes.
+        mtu: u16,
+    },
+}
+
+impl Engine {
+    /// SEGMENT ARRIVES (RFC 9293 3.10.7): `octets` is a TCP segment from `src` to `dst`.
+    /// Bad input is counted and dropped.
+    pub fn handle_segment(
+        &mut self,
+        now: Instant,
+        src: IpAddr,
+        dst: IpAddr,
+        octets: &[u8],
+        fx: &mut Effects,
+    ) {
+        self.counters.segments_in += 1;
+        let Some(segment) = Segment::parse(octets) else {
+            return self.counters.count_drop(DropReason::Malformed);
+        };
+        if self.config.verify_checksum && !Segment::checksum_is_right(src, dst, octets) {
+            return self.counters.count_drop(DropReason::BadChecksum);
+        }
+        let tuple = FourTuple {
+            local: SocketAddr::new(dst, segment.header.dst_port),
+            remote: SocketAddr::new(src, segment.header.src_port),
+        };
+        if !tuple.is_valid() || is_group(src) || is_group(dst) {
+            return self.counters.count_drop(DropReason::BadAddress);
+        }
+        match self.demux.connection(&tuple) {
+            Some(id) => self.arrive(now, id, tuple, &segment, fx),
+            None => self.arrive_unconnected(now, tuple, &segment, None, fx),
+        }
+    }
+
+    fn arrive(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        fx: &mut Effects,
+    ) {
+        let may_reopen = self.demux.listener_for(tuple.local).is_some();
+        let outcome = self.with(now, id, fx, |connection, ctx| {
+            let outcome = connection.arrive(ctx, segment, may_reopen);
+            match outcome {
+                Outcome::Done => connection.transmit(ctx),
+                Outcome::Reopen(_) => connection.delete(CloseCause::Normal),
+            }
+            outcome
+        });
+        if let Ok(Outcome::Reopen(iss_floor)) = outcome {
+            self.arrive_unconnected(now, tuple, segment, Some(iss_floor), fx);
+        }
+    }
+
+    /// LISTEN and CLOSED.
+    fn arrive_unconnected(
+        &mut self,
+        now: Instant,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        iss_floor: Option<SeqNum>,
+        fx: &mut Effects,
+    ) {
+        let listener = self.demux.listener_for(tuple.local);
+        match listener.map(|listener| (listener, knock(segment))) {
+            Some((listener, Knock::Open)) => {
+                if let Err(reason) = self.open_passive(now, listener, tuple, segment, iss_floor, fx)
+                {
+                    self.counters.count_drop(reason);
+                }
+            }
+            Some((_, Knock::Ignore)) => self.counters.count_drop(DropReason::NoConnection),
+            Some((_, Knock::Stray)) | None => {
+                self.counters.count_drop(DropReason::NoConnection);
+                self.answer_unknown(now, tuple, segment, listener, fx);
+            }
+        }
+    }
+
+    fn answer_unknown(
+        &mut self,
+        now: Instant,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        listener: Option<ListenerId>,
+        fx: &mut Effects,
+    ) {
+        let Some(header) = reset_for(segment).filter(|_| self.config.answer_unknown) else {
+            return;
+        };
+        if !self.resets.allow(now, self.config.resets_per_second) {
+            self.counters.rate_limited += 1;
+            return;
+        }
+        let options = listener
+            .and_then(|id| self.demux.listener(id))
+            .map(|l| l.options);
+        let envelope = Envelope {
+            src: tuple.local.ip(),
+            dst: tuple.remote.ip(),
+            dscp: options.map_or(0, |options| options.dscp),
+            hop_limit: options.map_or(STRAY_HOP_LIMIT, |options| options.hop_limit),
+        };
+        fx.push_segment(None, envelope, |out| {
+            let none = Options::default();
+            segment::emit(out, envelope.src, envelope.dst, &header, &none, (&[], &[]));
+        });
+        self.counters.segments_out += 1;
+        self.counters.resets_out += 1;
+    }
+
+    fn open_passive(
+        &mut self,
+        now: Instant,
+        listener_id: ListenerId,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        iss_floor: Option<SeqNum>,
+        fx: &mut Effects,
+    ) -> Result<(), DropReason> {
+        if self.connections.len() >= self.config.max_connections {
+            return Err(DropReason::ConnectionsFull);
+        }
+        let Some(listener) = self.demux.listener_mut(listener_id) else {
+            return Err(DropReason::NoConnection);
+        };
+        if self.half_open >= self.config.max_half_open || listener.half_open >= listener.backlog {
+            return Err(DropReason::HalfOpenFull);
+        }
+        listener.half_open += 1;
+        self.half_open += 1;
+        let options = listener.options;
+        self.counters.passive_opens += 1;
+        let opener = Opener::Passive(listener_id);
+        let id = self.open(now, tuple, opener, options, iss_floor, fx);
+        let opened = self.with(now, id, fx, |connection, ctx| {
+            connection.half_open = true;
+            connection.take_syn(ctx, segment);
+            connection.emit_syn(ctx);
+            connection.transmit(ctx);
+        });
+        opened.map_err(|_| DropReason::NoConnection)
+    }
+
+    /// Creates a connection that has said nothing yet.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        tuple: FourTuple,
+        opener: Opener,
+        options: crate::config::ConnectionOptions,
+        iss_floor: Option<SeqNum>,
+        fx: &mut Effects,
+    ) -> ConnectionId {
+        let id = ConnectionId(self.next_id);
+        let by_clock = keyed_hash::initial_sequence(&self.secrets.isn, &tuple, now);
+        let iss = match iss_floor {
+            Some(floor) if by_clock.before(floor) => floor,
+            _ => by_clock,
+        };
+        let timestamp_offset = keyed_hash::timestamp_offset(&self.secrets.timestamp, &tuple);
+        let ctx = Context {
+            now,
+            config: &self.config,
+            counters: &mut self.counters,
+            fx,
+        };
+        let connection = Connection::new(&ctx, id, tuple, opener, iss, timestamp_offset, options);
+        self.adopt(connection);
+        id
+    }
+
+    /// An ICMP error about a segment of ours with sequence number `seq`. It ends only a
+    /// connection that is being opened; established ones take it as a hint (RFC 5927).
+    pub fn handle_unreachable(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        seq: u32,
+        what: Unreachable,
+        fx: &mut Effects,
+    ) {
+        let Some(id) = self.demux.connection(&FourTuple { local, remote }) else {
+            return;
+        };
+        // The connection was found a moment ago.
+        let _ = self.with(now, id, fx, |connection, ctx| {
+            let send = &connection.send;
+            let position = connection.identity.iss.position(SeqNum(seq), send.una);
+            // RFC 5927 4.1: only what is on the way can be reported.
+            if position.is_none_or(|at| at < send.una || at >= send.max) {
+                return;
+            }
+            match what {
+                Unreachable::Destination if connection.state() == State::SynSent => {
+                    connection.delete(CloseCause::Unreachable);
+                }
+                Unreachable::Destination => {}
+                Unreachable::TooBig { mtu } => connection.shrink_path(ctx, mtu),
+            }
+        });
+    }
+
+    /// Does what is due. Call it when `next_timeout` has come; too early is harmless.
+    pub fn handle_timeout(&mut self, now: Instant, fx: &mut Effects) {
+        let mut due = Vec::new();
+        while let Some(id) = self.timers.pop(now) {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.armed = None;
+                due.push(id);
+            }
+        }
+        for id in due {
+            let fires = self
+                .connections
+                .get(&id)
+                .and_then(|connection| connection.deadline())
+                .is_some_and(|deadline| deadline <= now);
+            if fires {
+                // The connection was found a moment ago.
+                let _ = self.with(now, id, fx, |connection, ctx| connection.on_timeout(ctx));
+            } else if let Some(connection) = self.connections.get_mut(&id) {
+                connection.armed = self.timers.arm(id, None, connection.deadline());
+            }
+        }
+    }
+
+    /// When `handle_timeout` wants to be called next. May be early, never late.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+}
+
+impl Connection {
+    /// Path MTU discovery (RFC 1191, RFC 8201): smaller segments from SND.UNA on.
+    fn shrink_path(&mut self, ctx: &mut Context<'_>, mtu: u16) {
+        let least = if self.identity.tuple.local.is_ipv4() {
+            552
+        } else {
+            1_280
+        };
+        let mtu = mtu.max(least);
+        if mtu >= self.send.path_mtu {
+            return;
+        }
+        self.send.path_mtu = mtu;
+        if self.state().may_transmit() {
+            self.send.nxt = self.send.una;
+            self.congestion.recovery = None;
+            self.passing.timed = None;
+        }
+        self.transmit(ctx);
+    }
+}

@@ -1,0 +1,111 @@
+//! What two nodes that back each other up need.
+
+use super::Engine;
+use crate::checkpoint::ConnectionState;
+use crate::connection::Connection;
+use crate::effects::Effects;
+use crate::error::{Error, RestoreError};
+use crate::ids::ConnectionId;
+use crate::time::Instant;
+
+impl Engine {
+    /// Appends the ids of connections whose checkpoint may have changed since the last
+    /// call, each once; those that `snapshot` does not know any more were deleted.
+    pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
+        for id in self.dirty.drain(..) {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.dirty = false;
+            }
+            into.push(id);
+        }
+    }
+
+    /// The checkpoint of a connection.
+    pub fn snapshot(&self, id: ConnectionId) -> Option<ConnectionState> {
+        self.connections
+            .get(&id)
+            .map(|connection| connection.snapshot())
+    }
+
+    /// Takes a connection up from its checkpoint, told in this engine's time domain (see
+    /// `ConnectionState::rebased`). Nothing is sent before `resume`, except by timers.
+    ///
+    /// `received` are the octets READ..RCV.NXT, or READ..SAFE: then RCV.NXT falls back to
+    /// SAFE. `unsent` are the octets SND.UNA..end of the send buffer; `None` where they come
+    /// by `supply`.
+    ///
+    /// Errors: a checkpoint that contradicts itself or the octets, or whose id or tuple is
+    /// in use; nothing has changed then.
+    pub fn restore(
+        &mut self,
+        _now: Instant,
+        id: ConnectionId,
+        state: &ConnectionState,
+        received: &[u8],
+        unsent: Option<&[u8]>,
+    ) -> Result<(), RestoreError> {
+        let tuple = &state.identity.tuple;
+        if self.connections.contains_key(&id) || self.demux.connection(tuple).is_some() {
+            return Err(RestoreError::InUse);
+        }
+        if self.connections.len() >= self.config.max_connections {
+            return Err(RestoreError::TooManyConnections);
+        }
+        let mut connection = Connection::restore(id, state, received, unsent, &self.config)?;
+        connection.dirty = true;
+        connection.armed = self.timers.arm(id, None, connection.deadline());
+        self.dirty.push(id);
+        self.counters.restored += 1;
+        self.adopt(connection);
+        Ok(())
+    }
+
+    /// Fills the hollow part of a send buffer from stream offset `offset` on, in order;
+    /// repeated or acknowledged octets are ignored. What may be sent, is.
+    ///
+    /// Errors: `UnknownConnection`, `OutOfRange` where `offset` leaves a gap.
+    pub fn supply(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        offset: u64,
+        data: &[u8],
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        let position = offset.checked_add(1).ok_or(Error::OutOfRange)?;
+        self.with(now, id, fx, |connection, ctx| {
+            if !connection.send_buffer.supply(position, data) {
+                return Err(Error::OutOfRange);
+            }
+            connection.transmit(ctx);
+            Ok(())
+        })?
+    }
+
+    /// Goes on after a takeover: an ACK in the window, then the first unacknowledged segment
+    /// or a probe. TSvals go on `timestamp_jump_ms` (at least 1,000) beyond the newest one
+    /// sent.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        timestamp_jump_ms: u32,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.resume(ctx, timestamp_jump_ms.max(1_000));
+        })
+    }
+
+    /// The id of the next connection.
+    pub fn next_id(&self) -> ConnectionId {
+        ConnectionId(self.next_id)
+    }
+
+    /// Ids from `next` on are free; an older value changes nothing.
+    pub fn set_next_id(&mut self, next: ConnectionId) {
+        self.next_id = self.next_id.max(next.0);
+    }
+}

@@ -1,0 +1,229 @@
+//! Building segments of a connection.
+
+use crate::connection::{Connection, Context};
+use crate::effects::Event;
+use crate::options::{Options, SackBlock, SackBlocks, Timestamps};
+use crate::segment::{self, Flags, Header};
+
+/// A header has room for so many SACK blocks, with timestamps and without.
+const SACK_BLOCKS: (usize, usize) = (3, 4);
+
+impl Connection {
+    /// Builds a segment from position `seq` with the octets `seq..to`, and notes what it
+    /// tells the peer. ACK is always SAFE.
+    pub(crate) fn emit(&mut self, ctx: &mut Context<'_>, flags: Flags, seq: u64, to: u64) {
+        let options = self.segment_options(ctx, flags, to > seq);
+        let mut window = 0;
+        if !flags.has(Flags::RST) {
+            let edge;
+            (window, edge) = self.announce(ctx, flags.has(Flags::SYN));
+            self.recv.right_edge = edge;
+        }
+        let acknowledges = flags.has(Flags::ACK);
+        let header = Header {
+            src_port: self.identity.tuple.local.port(),
+            dst_port: self.identity.tuple.remote.port(),
+            seq: self.identity.iss.at(seq),
+            ack: if acknowledges {
+                self.identity.irs.at(self.recv.safe)
+            } else {
+                Default::default()
+            },
+            flags,
+            window,
+        };
+        let envelope = self.envelope();
+        let payload = self.send_buffer.slices(seq, to);
+        ctx.fx.push_segment(Some(self.id), envelope, |out| {
+            segment::emit(out, envelope.src, envelope.dst, &header, &options, payload);
+        });
+        ctx.counters.segments_out += 1;
+        if acknowledges {
+            self.note_acknowledged(ctx);
+        }
+    }
+
+    fn note_acknowledged(&mut self, ctx: &Context<'_>) {
+        self.recv.last_ack_sent = self.recv.safe;
+        if self.recv.safe == self.recv.nxt {
+            self.passing.delayed_ack = None;
+            self.passing.ack_now = false;
+            self.passing.safe_asked = None;
+        } else if self.passing.delayed_ack.is_none() && !self.passing.ack_now {
+            self.passing.delayed_ack = Some(ctx.now + ctx.config.delayed_ack);
+        }
+    }
+
+    fn segment_options(&mut self, ctx: &Context<'_>, flags: Flags, has_text: bool) -> Options {
+        let mut options = Options::default();
+        let identity = &self.identity;
+        if flags.has(Flags::SYN) {
+            options.mss = Some(identity.our_mss);
+            options.sack_permitted = identity.sack_permitted;
+            options.window_scale = identity.window_scaling.then_some(identity.rcv_wscale);
+        }
+        if identity.timestamps {
+            let clock = self.timestamp_clock(ctx.now);
+            // TSval never goes back, whatever the clock does.
+            if (clock.wrapping_sub(self.rtt.tsval_sent) as i32) > 0 {
+                self.rtt.tsval_sent = clock;
+            }
+            options.timestamps = Some(Timestamps {
+                value: self.rtt.tsval_sent,
+                echo: if flags.has(Flags::ACK) {
+                    self.recv.ts_recent
+                } else {
+                    0
+                },
+            });
+        }
+        // A segment with text has no room to spare; the pure ACK that is due tells of gaps.
+        if flags == Flags::ACK && !has_text {
+            options.sack = self.sack_blocks();
+        }
+        options
+    }
+
+    /// D-SACK only below the ACK field, islands only where nothing unsafe lies before them:
+    /// the peer would take it for lost.
+    fn sack_blocks(&mut self) -> SackBlocks {
+        let mut blocks = SackBlocks::default();
+        if !self.identity.sack_permitted {
+            return blocks;
+        }
+        let max = if self.identity.timestamps {
+            SACK_BLOCKS.0
+        } else {
+            SACK_BLOCKS.1
+        };
+        let irs = self.identity.irs;
+        let block = |(left, right)| SackBlock {
+            left: irs.at(left),
+            right: irs.at(right),
+        };
+        if let Some(range) = self.passing.dsack.take().filter(|r| r.1 <= self.recv.safe) {
+            blocks.push(block(range));
+        }
+        if self.recv.safe == self.recv.nxt && !self.assembler.is_empty() {
+            for range in self.assembler.recent(max - blocks.as_slice().len()) {
+                blocks.push(block(range));
+            }
+        }
+        blocks
+    }
+
+    /// The window field to send and the right edge it stands for.
+    ///
+    /// The edge moves only by a worthwhile step (RFC 9293 3.8.6.2.2) and never left
+    /// (MUST-34 for senders; SHLD-14): where the field's granularity is too coarse, it is
+    /// rounded up rather than down.
+    fn announce(&self, ctx: &Context<'_>, syn: bool) -> (u16, u64) {
+        let ack = self.recv.safe;
+        let edge = self.recv.right_edge;
+        let shift = if syn { 0 } else { self.identity.rcv_wscale };
+        let target = if self.window_room(ctx) >= self.window_step(ctx) {
+            self.recv.read + ctx.config.receive_capacity as u64
+        } else {
+            edge
+        };
+        let mut field = target.saturating_sub(ack) >> shift;
+        if ack + (field << shift) < edge {
+            field = (edge - ack).div_ceil(1 << shift);
+        }
+        // The edge was announced with an ACK no larger, so it stays in reach of the field.
+        let field = u16::try_from(field).unwrap_or(u16::MAX);
+        (field, edge.max(ack + (u64::from(field) << shift)))
+    }
+
+    /// By how much the right edge could move.
+    fn window_room(&self, ctx: &Context<'_>) -> u64 {
+        let target = self.recv.read + ctx.config.receive_capacity as u64;
+        target.saturating_sub(self.recv.right_edge)
+    }
+
+    fn window_step(&self, ctx: &Context<'_>) -> u64 {
+        u64::from(self.identity.our_mss).min(ctx.config.receive_capacity as u64 / 2)
+    }
+
+    /// True where a window update is worth a segment: the edge moves by a full segment and
+    /// the window at least doubles (as Linux has it).
+    pub(crate) fn window_update_is_due(&self, ctx: &Context<'_>) -> bool {
+        let room = self.window_room(ctx);
+        let window = self.recv.right_edge.saturating_sub(self.recv.nxt);
+        room >= self.window_step(ctx) && room >= window
+    }
+
+    /// An ACK without text, at once.
+    ///
+    /// Its SEQ is SND.MAX, since a peer ignores window updates with an older one; where the
+    /// peer's window has shrunk to before it, the window's end (as Linux has it).
+    pub(crate) fn emit_ack(&mut self, ctx: &mut Context<'_>) {
+        let window_end = self.send.una + self.send.wnd;
+        let seq = if self.send.max <= window_end.saturating_add(1 << self.identity.snd_wscale) {
+            self.send.max
+        } else {
+            window_end
+        };
+        self.emit(ctx, Flags::ACK, seq, seq);
+    }
+
+    /// A segment just before SND.UNA: the peer must answer (RFC 9293 3.8.4, and the
+    /// zero-window probe of Linux).
+    pub(crate) fn emit_probe(&mut self, ctx: &mut Context<'_>) {
+        let seq = self.send.una.saturating_sub(1);
+        self.emit(ctx, Flags::ACK, seq, seq);
+    }
+
+    /// RST for a synchronized or half-open connection.
+    pub(crate) fn emit_reset(&mut self, ctx: &mut Context<'_>) {
+        ctx.counters.resets_out += 1;
+        let seq = self.send.max;
+        self.emit(ctx, Flags::RST.with(Flags::ACK), seq, seq);
+    }
+
+    /// SYN or SYN-ACK, depending on the state.
+    pub(crate) fn emit_syn(&mut self, ctx: &mut Context<'_>) {
+        let flags = if self.state() == crate::state::State::SynSent {
+            Flags::SYN
+        } else {
+            Flags::SYN.with(Flags::ACK)
+        };
+        if self.send.max > 0 {
+            self.passing.timed = None;
+            self.passing.retransmits += 1;
+            ctx.counters.retransmits += 1;
+        } else {
+            self.passing.timed = Some((1, ctx.now));
+        }
+        self.send.nxt = self.send.nxt.max(1);
+        self.send.max = self.send.max.max(1);
+        self.timers.sent_at = ctx.now;
+        self.emit(ctx, flags, 0, 0);
+    }
+
+    /// The ACK of RFC 5961 or one that answers an unacceptable segment: at once, rate limited.
+    pub(crate) fn challenge(&mut self, ctx: &mut Context<'_>) {
+        let limit = ctx.config.challenge_acks_per_second;
+        if self.passing.challenge.allow(ctx.now, limit) {
+            ctx.counters.challenge_acks += 1;
+            self.emit_ack(ctx);
+        } else {
+            ctx.counters.rate_limited += 1;
+        }
+    }
+
+    /// Sends the ACK that is due, or asks for the octets before it to be made safe.
+    pub(crate) fn acknowledge_if_due(&mut self, ctx: &mut Context<'_>) {
+        if !self.passing.ack_now {
+            return;
+        }
+        if self.recv.safe == self.recv.nxt {
+            self.emit_ack(ctx);
+        } else if self.passing.safe_asked != Some(self.recv.nxt) {
+            self.passing.safe_asked = Some(self.recv.nxt);
+            self.passing.delayed_ack = None;
+            let upto = self.recv_text_end() - 1;
+            ctx.fx.events.push(Event::SafeDue { id: self.id, upto });
+        }
+    }
+}

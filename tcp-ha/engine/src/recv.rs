@@ -1,0 +1,112 @@
+//! Taking octets in, and when to acknowledge them (RFC 5681 4.2, RFC 9293 3.8.6.3).
+
+use crate::config::ReceiveMode;
+use crate::connection::{Connection, Context};
+use crate::counters::DropReason;
+use crate::effects::Event;
+use crate::error::Error;
+
+/// The peer's full segment is taken for at least this (as Linux does).
+const MIN_FULL_TEXT: u64 = 536;
+
+impl Connection {
+    /// Takes the octets `text`, which begin at RCV.NXT, and what had waited behind them.
+    pub(crate) fn take_in_order(&mut self, ctx: &mut Context<'_>, text: &[u8]) {
+        let from = self.recv.nxt;
+        self.recv_buffer.append(text);
+        self.recv.nxt += text.len() as u64;
+        let had_gap = !self.assembler.is_empty();
+        while let Some(octets) = self.assembler.take(self.recv.nxt) {
+            self.recv_buffer.append(&octets);
+            self.recv.nxt += octets.len() as u64;
+        }
+        if self.identity.options.receive_mode == ReceiveMode::Logged {
+            self.recv.safe = self.recv.nxt;
+        }
+        ctx.fx.events.push(Event::Received {
+            id: self.id,
+            from: from - 1,
+            to: self.recv.nxt - 1,
+        });
+        self.plan_ack(ctx, had_gap);
+    }
+
+    /// Now, or with company later.
+    fn plan_ack(&mut self, ctx: &Context<'_>, had_gap: bool) {
+        let full = self
+            .passing
+            .largest_text
+            .clamp(MIN_FULL_TEXT, u64::from(self.identity.our_mss));
+        // A trailing part made safe costs a record, so no haste with `Marked`.
+        let logged = self.identity.options.receive_mode == ReceiveMode::Logged;
+        let quick = logged && self.passing.quick_acks > 0;
+        self.passing.quick_acks = self.passing.quick_acks.saturating_sub(1);
+        let second = self.recv.nxt - self.recv.last_ack_sent > full;
+        if had_gap || quick || second || ctx.config.delayed_ack.is_zero() {
+            self.passing.ack_now = true;
+        } else {
+            self.passing
+                .delayed_ack
+                .get_or_insert(ctx.now + ctx.config.delayed_ack);
+        }
+    }
+
+    /// Keeps octets that came too early.
+    pub(crate) fn take_out_of_order(&mut self, ctx: &mut Context<'_>, start: u64, text: &[u8]) {
+        if !self
+            .assembler
+            .insert(start, text, ctx.config.max_reassembly_ranges)
+        {
+            ctx.counters.count_drop(DropReason::ReassemblyFull);
+        }
+        self.passing.ack_now = true;
+    }
+
+    /// READ := `upto` (a position); a window update goes out where it is worth one.
+    pub(crate) fn consume(&mut self, ctx: &mut Context<'_>, upto: u64) -> Result<(), Error> {
+        if upto < self.recv.read || upto > self.recv_text_end() {
+            return Err(Error::OutOfRange);
+        }
+        if upto > self.recv.safe {
+            return Err(Error::NotSafe);
+        }
+        self.recv.read = upto;
+        self.recv_buffer.trim(upto);
+        let open = self.state().accepts_text() && !self.lifecycle.fin_received;
+        if open && self.window_update_is_due(ctx) {
+            self.emit_ack(ctx);
+        }
+        Ok(())
+    }
+
+    /// SAFE := `upto` (a position), the FIN behind it included; the ACK that was due goes out.
+    pub(crate) fn make_safe(&mut self, ctx: &mut Context<'_>, upto: u64) -> Result<(), Error> {
+        if upto > self.recv_text_end() {
+            return Err(Error::OutOfRange);
+        }
+        let safe = if upto == self.recv_text_end() {
+            self.recv.nxt
+        } else {
+            upto
+        };
+        // Marks may come late and out of date: SAFE never goes back.
+        self.recv.safe = self.recv.safe.max(safe);
+        self.passing.safe_asked = None;
+        if self.passing.ack_now {
+            self.passing.ack_now = false;
+            self.emit_ack(ctx);
+        }
+        Ok(())
+    }
+
+    /// Changes when octets may be acknowledged. Towards `Logged` all that was received
+    /// counts as recorded.
+    pub(crate) fn set_receive_mode(&mut self, ctx: &mut Context<'_>, mode: ReceiveMode) {
+        self.identity.options.receive_mode = mode;
+        if mode == ReceiveMode::Logged && self.recv.safe < self.recv.nxt {
+            self.recv.safe = self.recv.nxt;
+            self.passing.ack_now = true;
+            self.acknowledge_if_due(ctx);
+        }
+    }
+}

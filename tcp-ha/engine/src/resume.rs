@@ -1,0 +1,59 @@
+//! The first words of a survivor, and octets that come after it.
+
+use crate::connection::{Connection, Context};
+use crate::state::State;
+
+impl Connection {
+    /// Goes on after a takeover (DESIGN: "speak").
+    ///
+    /// 1. An ACK in the window: ACK = SAFE, the same right edge, SEQ = SND.MAX.
+    /// 2. The first unacknowledged segment; where nothing is outstanding or its octets are
+    ///    not there yet, a keepalive probe, since an acceptable pure ACK alone draws no
+    ///    answer.
+    ///
+    /// Nothing more leaves of what was sent before until the peer has said what it holds.
+    pub(crate) fn resume(&mut self, ctx: &mut Context<'_>, timestamp_jump_ms: u32) {
+        self.jump_timestamps(ctx, timestamp_jump_ms);
+        self.congestion.restarted(self.mss());
+        self.congestion.recover = self.send.max;
+        self.timers.retransmit = None;
+        self.timers.retransmits = 0;
+        self.timers.persist = None;
+        self.timers.persists = 0;
+        self.timers.progress_at = ctx.now;
+        self.timers.sent_at = ctx.now;
+        self.rearm_keepalive(ctx.now);
+        self.passing.timed = None;
+        match self.state() {
+            State::SynSent | State::SynReceived => self.emit_syn(ctx),
+            State::TimeWait | State::FinWait2 => {
+                self.emit_ack(ctx);
+                if self.state() == State::FinWait2 {
+                    self.emit_probe(ctx);
+                }
+            }
+            _ => {
+                self.send.nxt = self.send.una;
+                self.emit_ack(ctx);
+                let outstanding = self.send.una < self.send.max;
+                self.passing.hold_until_ack = outstanding;
+                if !self.send_head(ctx) {
+                    self.emit_probe(ctx);
+                }
+            }
+        }
+        self.transmit(ctx);
+    }
+
+    /// TSval goes on from the newest one sent, `jump_ms` further; what is echoed from before
+    /// makes no RTT sample.
+    fn jump_timestamps(&mut self, ctx: &Context<'_>, jump_ms: u32) {
+        let clock = self.timestamp_clock(ctx.now);
+        let behind = self.rtt.tsval_sent.wrapping_sub(clock);
+        // A clock behind the newest TSval is first brought up to it.
+        let catch_up = if (behind as i32) > 0 { behind } else { 0 };
+        let jump = catch_up.wrapping_add(jump_ms);
+        self.identity.timestamp_offset = self.identity.timestamp_offset.wrapping_add(jump);
+        self.rtt.tsecr_floor = Some(self.timestamp_clock(ctx.now));
+    }
+}

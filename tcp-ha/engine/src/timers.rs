@@ -1,0 +1,211 @@
+//! Timers of a connection: which run, and what happens when they fire.
+
+use crate::checkpoint::TimersState;
+use crate::connection::{Connection, Context};
+use crate::effects::CloseCause;
+use crate::state::{Opener, State};
+use crate::time::Instant;
+use core::time::Duration;
+
+impl TimersState {
+    /// Nothing runs.
+    pub(crate) fn new(now: Instant) -> TimersState {
+        TimersState {
+            retransmit: None,
+            retransmits: 0,
+            persist: None,
+            persists: 0,
+            keepalive: None,
+            keepalives: 0,
+            linger: None,
+            progress_at: now,
+            sent_at: now,
+        }
+    }
+}
+
+impl Connection {
+    /// The next moment at which something must happen.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let TimersState {
+            retransmit,
+            persist,
+            keepalive,
+            linger,
+            ..
+        } = self.timers;
+        [
+            retransmit,
+            persist,
+            keepalive,
+            linger,
+            self.passing.delayed_ack,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Runs the retransmission timer while something is outstanding (RFC 6298 5.1), and the
+    /// persist timer while the peer's window holds everything back.
+    pub(crate) fn arm_transmission(&mut self, ctx: &Context<'_>) {
+        if self.cause.is_some() {
+            return;
+        }
+        let timers = &mut self.timers;
+        if self.send.una < self.send.max {
+            let rto = self.rtt.backed_off(timers.retransmits, ctx.config);
+            timers.retransmit.get_or_insert(ctx.now + rto);
+            timers.persist = None;
+            timers.persists = 0;
+            return;
+        }
+        timers.retransmit = None;
+        timers.retransmits = 0;
+        let held_back =
+            self.lifecycle.state.may_transmit() && self.send.nxt < self.send_buffer.readable_end();
+        if held_back {
+            let interval = self.rtt.backed_off(timers.persists, ctx.config);
+            timers.persist.get_or_insert(ctx.now + interval);
+        } else {
+            timers.persist = None;
+            timers.persists = 0;
+        }
+    }
+
+    /// The peer was heard: keepalive and FIN-WAIT-2 begin anew.
+    pub(crate) fn heard(&mut self, ctx: &Context<'_>) {
+        if self.send.una == self.send.max {
+            self.timers.progress_at = ctx.now;
+        }
+        self.rearm_keepalive(ctx.now);
+        if self.state() == State::FinWait2 {
+            self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
+        }
+    }
+
+    /// Starts the keepalive timer where it is wanted, stops it elsewhere.
+    pub(crate) fn rearm_keepalive(&mut self, now: Instant) {
+        let state = self.state();
+        let wanted = state.is_synchronized() && state != State::TimeWait;
+        self.timers.keepalives = 0;
+        self.timers.keepalive = self
+            .identity
+            .options
+            .keepalive
+            .filter(|_| wanted)
+            .map(|keepalive| now + keepalive.idle);
+    }
+
+    /// Enters TIME-WAIT, or begins it anew.
+    pub(crate) fn enter_time_wait(&mut self, ctx: &Context<'_>) {
+        self.lifecycle.state = State::TimeWait;
+        self.timers.keepalive = None;
+        self.timers.linger = Some(ctx.now + ctx.config.msl * 2);
+    }
+
+    /// Does what is due at `ctx.now`.
+    pub(crate) fn on_timeout(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        let due = |timer: Option<Instant>| timer.is_some_and(|at| at <= now);
+        if due(self.timers.linger) {
+            let cause = match self.state() {
+                State::TimeWait => CloseCause::Normal,
+                _ => CloseCause::TimedOut,
+            };
+            return self.delete(cause);
+        }
+        if due(self.passing.delayed_ack) {
+            self.passing.delayed_ack = None;
+            self.passing.ack_now = true;
+        }
+        if due(self.timers.retransmit) {
+            self.on_retransmit_timeout(ctx);
+        }
+        if self.cause.is_none() && due(self.timers.persist) {
+            self.on_persist_timeout(ctx);
+        }
+        if self.cause.is_none() && due(self.timers.keepalive) {
+            self.on_keepalive_timeout(ctx);
+        }
+        self.transmit(ctx);
+    }
+
+    /// RFC 6298 (5.4) to (5.6), RFC 9293 3.8.3.
+    fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
+        let limit = match (self.state(), self.identity.opener) {
+            (State::SynSent, _) => ctx.config.syn_retries,
+            (State::SynReceived, Opener::Passive(_)) => ctx.config.syn_ack_retries,
+            _ => ctx.config.max_retransmits,
+        };
+        if self.timers.retransmits >= limit || self.user_timeout_is_over(ctx.now) {
+            return self.delete(CloseCause::TimedOut);
+        }
+        ctx.counters.timeouts += 1;
+        self.timers.retransmits += 1;
+        self.timers.retransmit = None;
+        self.passing.timed = None;
+        if matches!(self.state(), State::SynSent | State::SynReceived) {
+            self.emit_syn(ctx);
+            return;
+        }
+        let (flight, mss) = (self.flight(), self.mss());
+        self.congestion
+            .timed_out(flight, mss, self.timers.retransmits);
+        self.congestion.recover = self.send.max;
+        // RFC 2018 section 8: the peer may have reneged.
+        self.scoreboard.clear();
+        self.passing.hold_until_ack = false;
+        self.send.nxt = self.send.una;
+    }
+
+    fn user_timeout_is_over(&self, now: Instant) -> bool {
+        let silent = now.saturating_since(self.timers.progress_at);
+        self.identity
+            .options
+            .user_timeout
+            .is_some_and(|limit| silent >= limit)
+    }
+
+    /// RFC 9293 3.8.6.1: probe a shut window; where it is merely small, override
+    /// silly-window avoidance.
+    fn on_persist_timeout(&mut self, ctx: &mut Context<'_>) {
+        let silent = ctx.now.saturating_since(self.timers.progress_at);
+        let patience = ctx.config.max_rto * u32::from(ctx.config.max_retransmits.max(1));
+        if silent >= patience || self.user_timeout_is_over(ctx.now) {
+            self.emit_reset(ctx);
+            return self.delete(CloseCause::TimedOut);
+        }
+        self.timers.persist = None;
+        if !self.send_small(ctx) {
+            self.timers.persists = self.timers.persists.saturating_add(1);
+            ctx.counters.window_probes += 1;
+            self.emit_probe(ctx);
+        }
+    }
+
+    /// RFC 9293 3.8.4.
+    fn on_keepalive_timeout(&mut self, ctx: &mut Context<'_>) {
+        let Some(keepalive) = self.identity.options.keepalive else {
+            self.timers.keepalive = None;
+            return;
+        };
+        // Where data is on its way, its own timers find out.
+        if self.send.una < self.send.max || self.timers.persist.is_some() {
+            return self.rearm_keepalive(ctx.now);
+        }
+        if self.timers.keepalives >= keepalive.probes {
+            self.emit_reset(ctx);
+            return self.delete(CloseCause::TimedOut);
+        }
+        self.timers.keepalives += 1;
+        self.timers.keepalive = Some(ctx.now + least(keepalive.interval));
+        ctx.counters.keepalive_probes += 1;
+        self.emit_probe(ctx);
+    }
+}
+
+/// A timer that fires at once would never let go.
+fn least(interval: Duration) -> Duration {
+    interval.max(Duration::from_millis(10))
+}
