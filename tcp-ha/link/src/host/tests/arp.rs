@@ -30,11 +30,14 @@ fn a_request_for_us_is_answered_and_its_sender_learned() {
 
 #[test]
 fn a_probe_is_answered_and_teaches_nothing() {
-    let mut bench = Bench::new();
-    let probe = arp_request((PEER_MAC, "0.0.0.0"), OWN_V4);
-    assert_eq!(bench.take(at(0), &probe), Ok(Inbound::Handled));
-    assert_eq!(bench.sent().len(), 1);
-    assert_eq!(bench.host.counters().neighbours_learned, 0);
+    // In a subnet of everything even the probe's empty sender address would be on the segment.
+    for prefix in [24, 0] {
+        let mut bench = Bench::with(|config| config.addresses[0].1 = prefix);
+        let probe = arp_request((PEER_MAC, "0.0.0.0"), OWN_V4);
+        assert_eq!(bench.take(at(0), &probe), Ok(Inbound::Handled));
+        assert_eq!(bench.sent().len(), 1);
+        assert_eq!(bench.host.counters().neighbours_learned, 0);
+    }
 }
 
 #[test]
@@ -309,4 +312,48 @@ fn a_full_table_gives_room_to_what_is_sent_to_now() {
         .collect();
     assert_eq!(left, [ip(PEER_V4), ip("10.99.0.102")]);
     assert_eq!(bench.host.counters().neighbours_evicted, 1);
+}
+
+#[test]
+fn who_only_asks_finds_no_room_among_neighbours_in_use() {
+    let mut bench = Bench::with(|config| config.max_neighbours = 1);
+    bench.host.learn(at(0), ip(PEER_V4), PEER_MAC);
+    let asker = (LinkAddress([2, 2, 0, 0, 0, 1]), "10.99.0.101");
+    let frame = arp_request(asker, OWN_V4);
+    assert_eq!(bench.take(at(1), &frame), Ok(Inbound::Handled));
+    assert_eq!(bench.sent().len(), 1, "answered all the same");
+    assert_eq!(bench.dropped(DropReason::NeighbourTableFull), 1);
+    let left: Vec<_> = bench.host.neighbours().collect();
+    assert_eq!(left, [(ip(PEER_V4), PEER_MAC)]);
+}
+
+#[test]
+fn a_neighbour_is_replicated_from_its_first_use_on() {
+    let mut bench = Bench::new();
+    let moved = LinkAddress([2, 0, 0, 0, 0, 0x78]);
+    for mac in [PEER_MAC, moved] {
+        bench
+            .take(at(0), &arp_request((mac, PEER_V4), OWN_V4))
+            .unwrap();
+        assert!(bench.changed().is_empty());
+    }
+    bench.send(at(1), OWN_V4, PEER_V4, b"x");
+    assert_eq!(bench.changed(), [(ip(PEER_V4), moved)]);
+    bench.take(at(2), &arp_request(PEER, OWN_V4)).unwrap();
+    assert_eq!(bench.changed(), [(ip(PEER_V4), PEER_MAC)]);
+}
+
+#[test]
+fn packets_that_have_left_take_no_room() {
+    let mut bench = Bench::with(|config| config.max_pending = 2);
+    for n in 100..150_u8 {
+        let peer = format!("10.99.0.{n}");
+        let mac = LinkAddress([2, 2, 0, 0, 0, n]);
+        bench.send(at(0), OWN_V4, &peer, b"one");
+        bench.send(at(0), OWN_V4, &peer, b"two");
+        bench.sent();
+        bench.take(at(0), &arp_reply((mac, &peer), OWN_V4)).unwrap();
+        assert_eq!(bench.sent().len(), 2, "{peer}");
+    }
+    assert_eq!(bench.dropped(DropReason::PendingOverflow), 0);
 }
