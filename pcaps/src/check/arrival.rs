@@ -1,6 +1,7 @@
 //! A segment arrives at a flow: opening, place, octets, acknowledgement, end - in this order.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::bgp::{HEADER_LEN, MessageType};
 use crate::check::announced;
@@ -9,18 +10,23 @@ use crate::check::judge::{Judge, Place};
 use crate::check::observer::{Observer, SegmentSeen};
 use crate::check::report::Opening;
 use crate::check::session::{Pair, Sessions};
-use crate::check::side::{AckBeyond, Side};
+use crate::check::side::{AckBeyond, Newest, Side};
 use crate::check::track::Tracked;
 use crate::check::violation::Rule;
 use crate::flow::Direction;
 use crate::packet::{IpHeader, LinkAddress};
-use crate::seq::Position;
+use crate::seq::{Position, SeqNum};
 use crate::stream::{Arrival, Bounds};
 use crate::tcp::{Checksum, Flags, TcpSegment};
 use crate::time::Timestamp;
 
 /// NOTIFICATIONs listed for each direction.
 const NOTIFICATIONS_MAX: usize = 16;
+/// The longest time by which a segment that was overtaken comes behind.
+const OVERTAKEN_MAX: Duration = Duration::from_millis(1);
+/// The most that the TSval of such a segment lies behind; a takeover adds at least a second to the clock, so that two
+/// senders at once are not taken for one whose segments were reordered.
+const OVERTAKEN_TICKS_MAX: i32 = 10;
 
 /// A segment, as it was captured.
 pub(super) struct Seen<'a> {
@@ -48,6 +54,33 @@ struct Gain {
     acknowledged: u64,
     /// The acknowledgement, in the other side's space.
     ack: Option<Position>,
+}
+
+impl Gain {
+    /// Whether the segment was sent before the newest one and overtaken by it on the way to the capture: it came right
+    /// behind, its clock is hardly older, and it carries what only an earlier segment can: octets never seen that lie
+    /// before others, or an acknowledgement that was already surpassed.
+    fn is_overtaken(
+        &self,
+        tcp: &TcpSegment<'_>,
+        at: Position,
+        before: &Newest,
+        place: Place,
+    ) -> bool {
+        let prompt = place.time.saturating_since(before.time) <= OVERTAKEN_MAX;
+        let clock_back = match (tcp.options.timestamps, before.tsval) {
+            (Some(now), Some(newest)) => SeqNum(newest).distance_from(SeqNum(now.tsval)),
+            _ => 0,
+        };
+        let len = u64::from(tcp.payload_len);
+        let fills = len > 0 && self.arrival.new == len && at.plus(len) <= before.snd_max;
+        let surpassed = len == 0
+            && self
+                .ack
+                .zip(before.ack)
+                .is_some_and(|(ack, newest)| ack < newest);
+        prompt && (0..=OVERTAKEN_TICKS_MAX).contains(&clock_back) && (fills || surpassed)
+    }
 }
 
 impl<O: Observer> Court<'_, O> {
@@ -104,6 +137,7 @@ impl Tracked {
             return;
         };
         self.explain_ack_beyond(seen.tcp, at, place, court);
+        let before = self.sides(direction).0.newest();
         let gain = Gain {
             arrival: self.take_octets(seen.tcp, at, place, court),
             ..self.take_ack(seen.tcp, place)
@@ -111,8 +145,16 @@ impl Tracked {
         self.show(seen, direction, &gain, court);
         self.hand_over(place, court);
         self.give_up_lost(gain.ack, place, court);
-        if court.judges(seen.ip.source) {
-            announced::judge(self, seen.tcp, gain.ack, place, court);
+        let overtaken =
+            before.is_some_and(|before| gain.is_overtaken(seen.tcp, at, &before, place));
+        let (sender, _) = self.sides(direction);
+        if overtaken {
+            sender.report.overtaken_segments += 1;
+        } else {
+            sender.newest_at = Some(seen.time);
+            if court.judges(seen.ip.source) {
+                announced::judge(self, seen.tcp, gain.ack, place, court);
+            }
         }
         self.take_fin(seen.tcp, at, place, court);
     }

@@ -145,6 +145,9 @@ pub struct DirectionReport {
     pub compared_octets: u64,
     /// Octets sent again that could not be compared: sent first too long ago, or never captured.
     pub uncompared_octets: u64,
+    /// Segments that came right behind a newer one, since it overtook them on the way to the capture. What they announce
+    /// is older, and is not judged.
+    pub overtaken_segments: u64,
     /// Keepalive probes: segments that repeat the last octet's sequence number only to be answered.
     pub keepalive_probes: u64,
     /// Octets that the other side acknowledged and the capture lacks.

@@ -5,6 +5,7 @@ use crate::check::report::DirectionReport;
 use crate::check::silence::Silences;
 use crate::seq::{Position, SeqNum};
 use crate::stream::Stream;
+use crate::time::Timestamp;
 
 /// Octets of sequence space that a segment may lie behind the newest and still belong to the flow.
 const BEHIND_MAX: u64 = 1 << 30;
@@ -16,6 +17,15 @@ const AHEAD_MAX: u64 = 1 << 24;
 pub(super) struct AckBeyond {
     pub(super) ack: Position,
     pub(super) place: super::judge::Place,
+}
+
+/// How far a side had come with its newest segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Newest {
+    pub(super) time: Timestamp,
+    pub(super) snd_max: Position,
+    pub(super) ack: Option<Position>,
+    pub(super) tsval: Option<u32>,
 }
 
 /// One end of a flow: its sequence space, and what it announced last.
@@ -41,6 +51,8 @@ pub(super) struct Side {
     pub(super) edge: Option<Position>,
     /// The edge could not be judged: the scale is not known.
     pub(super) edge_unjudged: bool,
+    /// When its newest segment came.
+    pub(super) newest_at: Option<Timestamp>,
     /// The last TSval.
     pub(super) tsval: Option<u32>,
     pub(super) stream: Stream,
@@ -62,12 +74,23 @@ impl Side {
             ack: None,
             edge: None,
             edge_unjudged: false,
+            newest_at: None,
             tsval: None,
             stream: Stream::new(Position::ORIGIN),
             messages,
             silences: Silences::default(),
             report: DirectionReport::default(),
         }
+    }
+
+    /// How far this side had come; `None` before its first segment.
+    pub(super) fn newest(&self) -> Option<Newest> {
+        Some(Newest {
+            time: self.newest_at?,
+            snd_max: self.snd_max,
+            ack: self.ack,
+            tsval: self.tsval,
+        })
     }
 
     /// Whether a sequence number of this side is known.

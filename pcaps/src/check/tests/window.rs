@@ -175,3 +175,64 @@ fn silences_are_told() {
         "{silences:?}"
     );
 }
+
+/// Two segments of ours, the second of which overtakes the first: by how much it comes earlier, and by how many ticks
+/// its clock is newer.
+fn overtaken(early: Duration, ticks: u32) -> Conversation {
+    let mut conversation = open();
+    let first = conversation.frames.len();
+    conversation.send(S, &[1; 100]);
+    conversation.server.tsval = conversation.server.tsval.wrapping_add(ticks - 1);
+    conversation.send(S, &[2; 100]);
+    conversation.frames[first].time = conversation.frames[first + 1].time + early;
+    conversation
+        .wait(Duration::from_secs(1))
+        .ack(C)
+        .exchange(S, &[3; 100]);
+    conversation
+}
+
+#[test]
+fn segment_overtaken_on_the_way_does_not_take_its_clock_back() {
+    let report = check(&overtaken(Duration::from_micros(50), 1));
+    assert_passes(&report);
+    let ours = &report.flows[0].from_server;
+    assert_eq!((ours.overtaken_segments, ours.octets), (1, 19 + 300));
+}
+
+#[test]
+fn late_segment_or_one_of_a_much_older_clock_was_not_overtaken() {
+    let late = check(&overtaken(Duration::from_millis(2), 1));
+    assert_breaks(&late, Rule::TimestampForward);
+    let older = check(&overtaken(Duration::from_micros(50), 1000));
+    assert_breaks(&older, Rule::TimestampForward);
+}
+
+#[test]
+fn overtaken_acknowledgement_does_not_move_the_edge() {
+    let mut conversation = open();
+    conversation
+        .send(C, &[1; 100])
+        .ack(S)
+        .send(C, &[2; 100])
+        .ack(S);
+    let last = conversation.frames.len() - 1;
+    conversation.frames[last - 2].time = conversation.frames[last].time + Duration::from_micros(9);
+    let report = check(&conversation);
+    assert_passes(&report);
+    assert_eq!(report.flows[0].from_server.overtaken_segments, 1);
+}
+
+#[test]
+fn octets_sent_again_with_an_older_clock_are_no_overtaken_segment() {
+    let mut conversation = open();
+    conversation.send(S, &[1; 100]).send(S, &[2; 100]);
+    conversation.bent(S, |segment| {
+        segment.seg_seq = segment.seg_seq.wrapping_sub(200);
+        segment.payload = vec![1; 100];
+        segment.timestamps = segment.timestamps.map(|(tsval, tsecr)| (tsval - 5, tsecr));
+    });
+    let last = conversation.frames.len() - 1;
+    conversation.frames[last].time = conversation.frames[last - 1].time;
+    assert_breaks(&check(&conversation), Rule::TimestampForward);
+}
