@@ -1,9 +1,9 @@
 //! What cannot be opened is refused in one clear line.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::process::Uid;
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_thread_res_uid};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use tcp_ha_link::device::{PacketDevice, TapDevice, TunDevice};
 use tcp_ha_link::{Device, DeviceConfig, DeviceError, DeviceKind, open};
 
@@ -102,27 +102,44 @@ fn without_capabilities_the_line_says_what_to_do() {
     assert!(packet.to_string().contains("CAP_NET_RAW"));
 }
 
+/// Set in the process that sees a closed `/dev/net/tun`.
+const CLOSED: &str = "LINK_TEST_TUN_IS_CLOSED";
+
+/// This test runs itself again where a file that nobody may open lies over `/dev/net/tun`: `ip netns exec` gives it mounts of its
+/// own.
 #[test]
 fn a_closed_dev_net_tun_is_named() {
-    let namespace = Namespace::new();
-    let mode = std::fs::metadata("/dev/net/tun")
-        .expect("/dev/net/tun")
-        .permissions()
-        .mode();
-    let error = namespace.inside(|| {
-        let nobody = Uid::from_raw(65_534);
-        set_thread_res_uid(Some(nobody), Some(nobody), Some(nobody)).unwrap();
-        TapDevice::open("rp0").err().expect("a refusal")
-    });
-    if mode & 0o006 == 0o006 {
-        assert!(matches!(error, DeviceError::NotPermitted(_)), "{error}");
-    } else {
+    if std::env::var_os(CLOSED).is_some() {
+        drop_capabilities();
+        let error = TapDevice::open("rp0").err().expect("a refusal");
         assert!(
             matches!(error, DeviceError::TunNotAccessible(..)),
             "{error}"
         );
-        assert!(error.to_string().contains("/dev/net/tun"), "{error}");
+        let line = error.to_string();
+        assert!(
+            line.contains("/dev/net/tun") && !line.contains('\n'),
+            "{line}"
+        );
+        return;
     }
+    let namespace = Namespace::new();
+    let cover = std::env::temp_dir().join(format!("link-test-tun-{}", std::process::id()));
+    std::fs::write(&cover, "").unwrap();
+    std::fs::set_permissions(&cover, Permissions::from_mode(0o000)).unwrap();
+    let own = std::env::current_exe().unwrap();
+    let said = namespace.run_with(
+        (CLOSED, "1"),
+        &[
+            "sh",
+            "-c",
+            "mount --bind \"$0\" /dev/net/tun && exec \"$1\" --exact errors::a_closed_dev_net_tun_is_named",
+            cover.to_str().unwrap(),
+            own.to_str().unwrap(),
+        ],
+    );
+    std::fs::remove_file(&cover).unwrap();
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 #[test]

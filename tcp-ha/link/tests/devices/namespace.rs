@@ -31,11 +31,19 @@ impl Namespace {
         run("ip", &args)
     }
 
-    /// Runs any command in here.
+    /// Runs any command in here; the words are separated by spaces.
     pub(crate) fn run(&self, words: &str) -> String {
         let mut args = vec!["netns", "exec", &self.name];
         args.extend(words.split(' '));
         run("ip", &args)
+    }
+
+    /// Runs a command in here with one more environment variable.
+    pub(crate) fn run_with(&self, variable: (&str, &str), words: &[&str]) -> String {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).args(words);
+        command.env(variable.0, variable.1);
+        finish(command)
     }
 
     /// Runs `work` on a thread inside the namespace. What it opens stays usable outside.
@@ -75,17 +83,22 @@ impl Drop for Namespace {
 }
 
 fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
+    let mut command = Command::new(program);
+    command.args(args);
+    finish(command)
+}
+
+fn finish(mut command: Command) -> String {
+    let output = command
         .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}: install iproute2 and ethtool"));
+        .unwrap_or_else(|error| panic!("{command:?}: {error}: install iproute2 and ethtool"));
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{program} {}: {} (these tests need root: run them as root or in `unshare -Urnm --map-root-user`)",
-        args.join(" "),
+        "{command:?}: {}{stdout} (these tests need root: run them as root, or in `unshare -Urnm --map-root-user` with a tmpfs on /run)",
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    stdout
 }
 
 /// Waits until `done` says something, at most five seconds.
