@@ -47,7 +47,7 @@ impl Default for CheckConfig {
             interfaces: Vec::new(),
             judge_from: None,
             judge_until: None,
-            history_octets: 1 << 20,
+            history_octets: 8 << 20,
             history_total_octets: 512 << 20,
             reassembly_octets: 4 << 20,
             flows_max: 65_536,
