@@ -1,16 +1,19 @@
 //! A segment arrives at a flow: opening, place, octets, acknowledgement, end - in this order.
 
+mod ack;
+mod octets;
+mod opening;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::bgp::{HEADER_LEN, MessageType};
 use crate::check::announced;
 use crate::check::config::CheckConfig;
 use crate::check::judge::{Judge, Place};
 use crate::check::observer::{Observer, SegmentSeen};
 use crate::check::report::Opening;
 use crate::check::session::{Pair, Sessions};
-use crate::check::side::{AckBeyond, Newest, Side};
+use crate::check::side::Newest;
 use crate::check::track::Tracked;
 use crate::check::violation::Rule;
 use crate::flow::Direction;
@@ -20,8 +23,6 @@ use crate::stream::{Arrival, Bounds};
 use crate::tcp::{Checksum, Flags, TcpSegment};
 use crate::time::Timestamp;
 
-/// NOTIFICATIONs listed for each direction.
-const NOTIFICATIONS_MAX: usize = 16;
 /// The longest time by which a segment that was overtaken comes behind.
 const OVERTAKEN_MAX: Duration = Duration::from_millis(1);
 /// The most that the TSval of such a segment lies behind; a takeover adds at least a second to the clock, so that two
@@ -173,50 +174,6 @@ impl Tracked {
         Pair::of(self.flow.ends.client.ip(), self.flow.ends.server.ip())
     }
 
-    fn note_attempt<O: Observer>(&mut self, place: Place, court: &mut Court<'_, O>) {
-        let before = court.sessions.exchanges(self.pair());
-        if before > 0 {
-            let detail = format!("a SYN after {before} completed exchange(s) of this pair");
-            court.rule_broken(self, Rule::NoNewAttempt, place, detail);
-        }
-    }
-
-    /// SYNs. Tells whether the segment is one of this flow.
-    fn open<O: Observer>(
-        &mut self,
-        seen: &Seen<'_>,
-        place: Place,
-        court: &mut Court<'_, O>,
-    ) -> bool {
-        let tcp = seen.tcp;
-        if !tcp.flags.has(Flags::SYN) {
-            return true;
-        }
-        let (sender, _) = self.sides(place.direction);
-        match sender.iss {
-            Some(iss) if iss == tcp.seg_seq => sender.report.retransmitted_segments += 1,
-            None if !sender.is_anchored() => {
-                sender.begin_with_syn(tcp.seg_seq, tcp.options.window_scale);
-                if court.judges(seen.ip.source) {
-                    announced::judge_isn(self, tcp.seg_seq, place, court);
-                }
-            }
-            _ => return false,
-        }
-        let (_, receiver) = self.sides(place.direction);
-        let answers =
-            tcp.flags.has(Flags::ACK) && receiver.iss.is_some_and(|iss| iss.plus(1) == tcp.seg_ack);
-        if answers && self.opening == Opening::Unanswered {
-            self.opening = Opening::Exchanged;
-            let count = court.sessions.exchanged(self.pair());
-            if count > 1 {
-                let detail = format!("exchange {count} of this pair");
-                court.rule_broken(self, Rule::OneSynExchange, place, detail);
-            }
-        }
-        true
-    }
-
     /// Where the segment stands in its sender's space; `None` when it cannot belong to the flow.
     fn locate(&mut self, tcp: &TcpSegment<'_>, direction: Direction) -> Option<Position> {
         let (sender, receiver) = self.sides(direction);
@@ -240,102 +197,6 @@ impl Tracked {
         Some(at)
     }
 
-    /// The other side acknowledged octets that the capture lacks: what the sender does now tells whether it had sent them.
-    fn explain_ack_beyond<O: Observer>(
-        &mut self,
-        tcp: &TcpSegment<'_>,
-        at: Position,
-        place: Place,
-        court: &mut Court<'_, O>,
-    ) {
-        let (sender, _) = self.sides(place.direction);
-        let Some(beyond) = sender.acked_beyond else {
-            return;
-        };
-        let end = at.plus(u64::from(tcp.seg_len()));
-        if at > sender.snd_max {
-            // It goes on behind octets that were never captured: it had sent them.
-            sender.acked_beyond = None;
-            sender.snd_max = beyond.ack.max(sender.snd_max);
-        } else if end > sender.snd_max || (at == sender.snd_max && tcp.seg_len() == 0) {
-            let octets = beyond.ack.octets_since(sender.snd_max);
-            sender.acked_beyond = None;
-            let detail = format!(
-                "{octets} octet(s) acknowledged before they were sent (the sender stood still at {})",
-                tcp.seg_seq
-            );
-            court.rule_broken(self, Rule::AckOfSent, beyond.place, detail);
-        }
-    }
-
-    fn take_octets<O: Observer>(
-        &mut self,
-        tcp: &TcpSegment<'_>,
-        at: Position,
-        place: Place,
-        court: &mut Court<'_, O>,
-    ) -> Arrival {
-        let bounds = court.bounds;
-        let (sender, _) = self.sides(place.direction);
-        let end = at.plus(u64::from(tcp.seg_len()));
-        if is_probe(sender, tcp, at) {
-            sender.report.keepalive_probes += 1;
-            return Arrival::default();
-        }
-        let first = at.plus(u64::from(tcp.flags.has(Flags::SYN)));
-        let arrival = sender.stream.insert(first, tcp.payload, bounds);
-        let beyond_fin = sender.fin.filter(|&fin| end > fin.plus(1));
-        sender.snd_max = sender.snd_max.max(end);
-        let report = &mut sender.report;
-        report.octets += arrival.new;
-        report.retransmitted_octets += arrival.repeated;
-        report.compared_octets += arrival.compared;
-        report.uncompared_octets += arrival.uncompared;
-        report.retransmitted_segments +=
-            u64::from(tcp.payload_len > 0 && arrival.new == 0 && arrival.refused == 0);
-        report.out_of_place += u64::from(arrival.refused > 0);
-        if let Some(conflict) = arrival.conflict {
-            let offset = conflict.at.octets_since(Position::ORIGIN.plus(1));
-            let detail = format!(
-                "octet {offset} of the stream was sent as {:#04x} first and as {:#04x} now",
-                conflict.first, conflict.now
-            );
-            court.rule_broken(self, Rule::OctetsConsistent, place, detail);
-        }
-        if let Some(fin) = beyond_fin {
-            let octets = end.octets_since(fin.plus(1));
-            let detail = format!("{octets} octet(s) behind the FIN");
-            court.rule_broken(self, Rule::OctetsConsistent, place, detail);
-        }
-        arrival
-    }
-
-    fn take_ack(&mut self, tcp: &TcpSegment<'_>, place: Place) -> Gain {
-        let (sender, receiver) = self.sides(place.direction);
-        if !tcp.flags.has(Flags::ACK) {
-            return Gain::default();
-        }
-        let ack = receiver.place(tcp.seg_ack);
-        if !receiver.is_plausible(ack) {
-            sender.report.out_of_place += 1;
-            return Gain::default();
-        }
-        let acknowledged = sender.ack.map_or(0, |before| ack.octets_since(before));
-        sender.ack = Some(sender.ack.map_or(ack, |before| before.max(ack)));
-        let known = receiver
-            .acked_beyond
-            .map_or(receiver.snd_max, |beyond| beyond.ack);
-        if ack > known {
-            receiver.acked_beyond = Some(AckBeyond { ack, place });
-        }
-        receiver.fin_acked |= receiver.fin.is_some_and(|fin| ack > fin);
-        Gain {
-            acknowledged,
-            ack: Some(ack),
-            ..Gain::default()
-        }
-    }
-
     /// Shows a segment to the observer.
     fn show<O: Observer>(
         &self,
@@ -357,125 +218,4 @@ impl Tracked {
             acknowledged_octets: gain.acknowledged,
         });
     }
-
-    /// Octets that have become contiguous go to the observer and into BGP messages.
-    fn hand_over<O: Observer>(&mut self, place: Place, court: &mut Court<'_, O>) {
-        let flow = self.flow;
-        let (sender, _) = self.sides(place.direction);
-        let mut notified = Vec::new();
-        let Side {
-            stream,
-            messages,
-            report,
-            ..
-        } = sender;
-        stream.deliver(court.bounds, |octets| {
-            court
-                .observer
-                .on_octets(&flow, place.direction, place.time, octets);
-            let Some(messages) = messages else {
-                return;
-            };
-            messages.feed(octets, |message| {
-                let Some(kind) = MessageType::of(message) else {
-                    return;
-                };
-                *report.bgp.entry(kind.to_string()).or_default() += 1;
-                if kind == MessageType::Notification && notified.len() < NOTIFICATIONS_MAX {
-                    let body = &message[HEADER_LEN..];
-                    let code = body.first().copied().unwrap_or(0);
-                    notified.push((code, body.get(1).copied().unwrap_or(0)));
-                }
-            });
-        });
-        for (code, subcode) in notified {
-            let (sender, _) = self.sides(place.direction);
-            if sender.report.notifications.len() < NOTIFICATIONS_MAX {
-                sender.report.notifications.push((code, subcode));
-            }
-            let detail = format!("code {code}, subcode {subcode}");
-            court.rule_broken(self, Rule::NoNotification, place, detail);
-        }
-    }
-
-    /// The other side has octets that the capture lacks: its stream goes on behind them.
-    fn give_up_lost<O: Observer>(
-        &mut self,
-        ack: Option<Position>,
-        place: Place,
-        court: &mut Court<'_, O>,
-    ) {
-        let Some(ack) = ack else {
-            return;
-        };
-        let flow = self.flow;
-        let reverse = Place {
-            direction: place.direction.reverse(),
-            ..place
-        };
-        loop {
-            let (_, receiver) = self.sides(place.direction);
-            let end = receiver
-                .fin
-                .map_or(receiver.snd_max, |fin| fin.min(receiver.snd_max));
-            let Some(lost) = receiver.stream.skip_to(ack.min(end)) else {
-                return;
-            };
-            receiver.report.lost_by_capture += lost;
-            if let Some(messages) = &mut receiver.messages {
-                messages.gap();
-            }
-            court
-                .observer
-                .on_gap(&flow, reverse.direction, place.time, lost);
-            self.hand_over(reverse, court);
-        }
-    }
-
-    fn take_fin<O: Observer>(
-        &mut self,
-        tcp: &TcpSegment<'_>,
-        at: Position,
-        place: Place,
-        court: &mut Court<'_, O>,
-    ) {
-        if !tcp.flags.has(Flags::FIN) {
-            return;
-        }
-        let (sender, _) = self.sides(place.direction);
-        let fin = at.plus(u64::from(tcp.seg_len()) - 1);
-        let before = sender.fin.replace(fin);
-        sender.report.fin = true;
-        match before {
-            None => {
-                let detail = "the stream is ended".to_owned();
-                court.rule_broken(self, Rule::NoFin, place, detail);
-            }
-            Some(before) if before != fin => {
-                let detail = "the FIN is sent again in another place".to_owned();
-                court.rule_broken(self, Rule::OctetsConsistent, place, detail);
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn take_reset<O: Observer>(&mut self, place: Place, court: &mut Court<'_, O>) {
-        let (sender, _) = self.sides(place.direction);
-        sender.report.resets += 1;
-        self.reset = true;
-        if self.opening == Opening::Unanswered {
-            self.opening = Opening::Refused;
-        } else if self.opening != Opening::Refused {
-            let detail = "the connection is reset".to_owned();
-            court.rule_broken(self, Rule::NoReset, place, detail);
-        }
-    }
-}
-
-/// Whether a segment only wants an answer: it repeats the last place of the sender's space, with no octet or a
-/// meaningless one (RFC 9293 3.8.4).
-fn is_probe(sender: &Side, tcp: &TcpSegment<'_>, at: Position) -> bool {
-    let bare = tcp.payload.is_empty() || tcp.payload == [0];
-    let plain = !tcp.flags.has(Flags::SYN) && !tcp.flags.has(Flags::FIN);
-    plain && bare && tcp.payload_len <= 1 && sender.snd_max.octets_since(at) == 1
 }
