@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod config;
+pub mod daemon;
 pub mod decision;
 pub mod dump;
 pub mod fsm;
@@ -10,6 +11,7 @@ pub mod policy;
 pub mod prefix;
 pub mod replica;
 pub mod rib;
+pub mod routes;
 pub mod speaker;
 pub mod status;
 pub mod time;

@@ -1,0 +1,259 @@
+//! The daemon's task.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tcp_ha::{Full, Stack, StackEvents};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::connections::{self, Connection, HAPPENINGS_MAX, Happening, id};
+use super::{DaemonConfig, DaemonEnded, DaemonStatus, Promotion, Request};
+use crate::message::MESSAGE_OCTETS_MAX;
+use crate::speaker::{ConnId, Input, Output, Speaker};
+use crate::time::Instant;
+
+/// Messages that one connection may send before others get their turn.
+const TURN_MESSAGES: usize = 64;
+
+pub(super) struct Driver {
+    pub(super) config: DaemonConfig,
+    pub(super) stack: Stack,
+    begun: tokio::time::Instant,
+    pub(super) speaker: Option<Speaker>,
+    pub(super) connections: BTreeMap<ConnId, Connection>,
+    /// Connections with something to send and, as far as is known, room for it.
+    pub(super) ready: BTreeSet<ConnId>,
+    /// Connections whose state a standby asked for before they had come here.
+    pub(super) sync_owed: BTreeSet<ConnId>,
+    pub(super) happenings: mpsc::Sender<Happening>,
+    happened: mpsc::Receiver<Happening>,
+    pub(super) promotion: Option<Promotion>,
+    pub(super) updates_at_promotion: u64,
+}
+
+impl Driver {
+    pub(super) fn new(config: DaemonConfig, stack: Stack) -> Self {
+        let (happenings, happened) = mpsc::channel(HAPPENINGS_MAX);
+        Self {
+            config,
+            stack,
+            begun: tokio::time::Instant::now(),
+            speaker: None,
+            connections: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            sync_owed: BTreeSet::new(),
+            happenings,
+            happened,
+            promotion: None,
+            updates_at_promotion: 0,
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::ZERO + self.begun.elapsed()
+    }
+
+    pub(super) async fn run(mut self, mut events: StackEvents, mut asked: mpsc::Receiver<Request>) -> DaemonEnded {
+        loop {
+            let timer = self.speaker.as_ref().and_then(Speaker::next_timeout);
+            let at = timer.map(|at| self.begun + Duration::from_micros(at.as_micros()));
+            tokio::select! {
+                event = events.next() => {
+                    let Some(event) = event else {
+                        return DaemonEnded::Failed("the stack has ended".to_owned());
+                    };
+                    if let Err(ended) = self.event(event) {
+                        return ended;
+                    }
+                }
+                Some(happening) = self.happened.recv() => self.happening(happening),
+                Some(request) = asked.recv() => self.answer(request),
+                () = sleep_until(at) => self.timers(),
+                () = std::future::ready(()), if !self.ready.is_empty() => self.send_all(),
+            }
+        }
+    }
+
+    /// Time passed; but a peer whose octets lie here unread is not silent.
+    fn timers(&mut self) {
+        for _ in 0..HAPPENINGS_MAX {
+            let Ok(happening) = self.happened.try_recv() else { break };
+            self.happening(happening);
+        }
+        self.input(Input::Timer);
+    }
+
+    fn happening(&mut self, happening: Happening) {
+        match happening {
+            Happening::Opened(stream, opener) => {
+                let (local, remote) = (stream.local_addr(), stream.peer_addr());
+                let conn = ConnId(stream.id().0);
+                self.connections.insert(conn, Connection::take(*stream, self.happenings.clone()));
+                self.input(Input::Connected { conn, local, remote, opener });
+                if self.sync_owed.remove(&conn) {
+                    self.sync(conn);
+                }
+            }
+            Happening::ConnectFailed(peer) => self.input(Input::ConnectFailed { peer }),
+            Happening::Received(conn, data) => self.input(Input::Received { conn, data: &data }),
+            Happening::Closed(conn) => self.closed(conn),
+            Happening::Writable(conn) => {
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.waiting = false;
+                    self.ready.insert(conn);
+                }
+            }
+        }
+    }
+
+    pub(super) fn input(&mut self, input: Input<'_>) {
+        let now = self.now();
+        let Some(speaker) = &mut self.speaker else { return };
+        let mut out = Vec::new();
+        speaker.handle(now, input, &mut out);
+        self.outputs(out);
+    }
+
+    pub(super) fn outputs(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Connect { peer, local } => self.connect(peer, local),
+                Output::Close { conn } => {
+                    if let Some(connection) = self.connections.get_mut(&conn) {
+                        connection.closing = true;
+                        self.ready.insert(conn);
+                    }
+                }
+                Output::Abort { conn } => {
+                    if let Some(connection) = self.connections.get(&conn) {
+                        connection.handle.abort();
+                        self.closed(conn);
+                    }
+                }
+                Output::Processed { conn, total_octets } => {
+                    if let Some(connection) = self.connections.get(&conn) {
+                        connection.handle.processed(total_octets);
+                    }
+                }
+                Output::SendReady { conn } => {
+                    self.ready.insert(conn);
+                }
+                Output::Record { conn: None, data } => self.stack.record(data),
+                Output::Record { conn: Some(conn), data } => {
+                    if let Some(connection) = self.connections.get(&conn) {
+                        connection.handle.record(data, None);
+                    }
+                }
+                Output::PeerUp { peer } => info!(%peer, "session up"),
+                Output::PeerDown { peer, reason } => info!(%peer, reason, "session down"),
+                Output::Fault { peer, what } => warn!(%peer, what, "UPDATE with errors"),
+            }
+        }
+    }
+
+    fn connect(&mut self, peer: IpAddr, local: Option<IpAddr>) {
+        let own = self.config.addresses.iter().find(|address| address.is_ipv4() == peer.is_ipv4());
+        let Some(local) = local.or(own.copied()) else {
+            warn!(%peer, "no own address of the peer's family to connect from");
+            self.input(Input::ConnectFailed { peer });
+            return;
+        };
+        let (local, remote) = (SocketAddr::new(local, 0), SocketAddr::new(peer, self.config.port));
+        tokio::spawn(connections::connect(self.stack.clone(), local, remote, self.happenings.clone()));
+    }
+
+    /// The connection is gone, or is left to the stack.
+    fn closed(&mut self, conn: ConnId) {
+        if self.connections.remove(&conn).is_some() {
+            self.ready.remove(&conn);
+            self.input(Input::ConnectionClosed { conn });
+        }
+    }
+
+    /// One turn for every connection that can send.
+    fn send_all(&mut self) {
+        for conn in std::mem::take(&mut self.ready) {
+            self.send(conn);
+        }
+    }
+
+    fn send(&mut self, conn: ConnId) {
+        let now = self.now();
+        let (Some(speaker), Some(connection)) = (&mut self.speaker, self.connections.get_mut(&conn)) else { return };
+        if connection.waiting {
+            return;
+        }
+        for _ in 0..TURN_MESSAGES {
+            let Some(message) = speaker.poll_send(now, conn, MESSAGE_OCTETS_MAX) else {
+                if connection.closing {
+                    connection.handle.close();
+                    self.closed(conn);
+                }
+                return;
+            };
+            if let Err(Full(message)) = connection.handle.try_write_message(message) {
+                let octets = message.len();
+                speaker.unsend(conn, message);
+                connection.wait_for_room(&self.happenings, octets);
+                return;
+            }
+        }
+        self.ready.insert(conn);
+    }
+
+    /// A standby needs the state of a connection.
+    pub(super) fn sync(&mut self, conn: ConnId) {
+        let now = self.now();
+        let (Some(speaker), Some(connection)) = (&self.speaker, self.connections.get(&conn)) else {
+            // It is still on its way here; what is closed already is not asked for again.
+            self.sync_owed.insert(conn);
+            return;
+        };
+        debug_assert_eq!(connection.handle.id(), id(conn));
+        connection.handle.sync(speaker.dump(now, conn));
+    }
+
+    fn answer(&mut self, request: Request) {
+        let now = self.now();
+        match request {
+            Request::Status(answer) => {
+                let speaker = self.speaker.as_ref().map(|speaker| speaker.status(now));
+                let sent = self.updates_sent().saturating_sub(self.updates_at_promotion);
+                let promotion = self.promotion.map(|promotion| Promotion { updates_sent: sent, ..promotion });
+                let _ = answer.send(DaemonStatus { speaker, promotion });
+            }
+            Request::Routes(answer) => {
+                let routes = self.speaker.as_ref().map(|speaker| speaker.routes().collect()).unwrap_or_default();
+                let _ = answer.send(routes);
+            }
+            Request::Originate { routes, announce, answer } => {
+                if !self.speaker.as_ref().is_some_and(Speaker::is_live) {
+                    let _ = answer.send(Err("this node is not the active: ask the other one".to_owned()));
+                    return;
+                }
+                let count = routes.len();
+                if announce {
+                    self.input(Input::Originate { announce: routes, withdraw: Vec::new() });
+                } else {
+                    let withdraw = routes.into_iter().map(|route| route.prefix).collect();
+                    self.input(Input::Originate { announce: Vec::new(), withdraw });
+                }
+                let _ = answer.send(Ok(count));
+            }
+        }
+    }
+
+    pub(super) fn updates_sent(&self) -> u64 {
+        let status = self.speaker.as_ref().map(|speaker| speaker.status(Instant::ZERO));
+        status.map_or(0, |status| status.peers.iter().map(|peer| peer.counters.updates_out).sum())
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
