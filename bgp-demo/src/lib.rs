@@ -7,6 +7,7 @@ pub mod decision;
 pub mod dump;
 pub mod fsm;
 pub mod message;
+pub mod peer;
 pub mod policy;
 pub mod prefix;
 pub mod replica;

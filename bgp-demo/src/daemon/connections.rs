@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use tcp_ha::{
-    ConnectOptions, ConnectionId, ConnectionOptions, ListenOptions, OwnedReadHalf, OwnedWriteHalf, Protection, Stack, StreamHandle,
-    TcpStream,
+    ConnectOptions, ConnectionId, ConnectionOptions, ListenOptions, OwnedReadHalf, OwnedWriteHalf,
+    Protection, Stack, StreamHandle, TcpStream,
 };
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -55,7 +55,12 @@ impl Connection {
         handle.mark_explicitly();
         let (reader, writer) = stream.into_split();
         tokio::spawn(read(conn, reader, happenings));
-        Self { handle, _writer: writer, closing: false, waiting: false }
+        Self {
+            handle,
+            _writer: writer,
+            closing: false,
+            waiting: false,
+        }
     }
 
     /// Tells when there is room for a message.
@@ -94,16 +99,27 @@ pub(super) const fn id(conn: ConnId) -> ConnectionId {
 }
 
 fn connection_options() -> ConnectionOptions {
-    ConnectionOptions { nodelay: true, dscp: DSCP_CS6, ..ConnectionOptions::default() }
+    ConnectionOptions {
+        nodelay: true,
+        dscp: DSCP_CS6,
+        ..ConnectionOptions::default()
+    }
 }
 
 fn protection() -> Option<Protection> {
-    Some(Protection { application_sync: true, ..Protection::default() })
+    Some(Protection {
+        application_sync: true,
+        ..Protection::default()
+    })
 }
 
 /// Accepts on one address for as long as the node lives.
 pub(super) async fn listen(stack: Stack, local: SocketAddr, happenings: mpsc::Sender<Happening>) {
-    let options = ListenOptions { connection: connection_options(), backlog: BACKLOG, protection: protection() };
+    let options = ListenOptions {
+        connection: connection_options(),
+        backlog: BACKLOG,
+        protection: protection(),
+    };
     let mut listener = match stack.listen(local, options).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -113,15 +129,27 @@ pub(super) async fn listen(stack: Stack, local: SocketAddr, happenings: mpsc::Se
     };
     info!(%local, "listening");
     while let Ok((stream, _)) = listener.accept().await {
-        if happenings.send(Happening::Opened(Box::new(stream), Opener::Passive)).await.is_err() {
+        if happenings
+            .send(Happening::Opened(Box::new(stream), Opener::Passive))
+            .await
+            .is_err()
+        {
             return;
         }
     }
 }
 
 /// One attempt to connect.
-pub(super) async fn connect(stack: Stack, local: SocketAddr, remote: SocketAddr, happenings: mpsc::Sender<Happening>) {
-    let options = ConnectOptions { connection: connection_options(), protection: protection() };
+pub(super) async fn connect(
+    stack: Stack,
+    local: SocketAddr,
+    remote: SocketAddr,
+    happenings: mpsc::Sender<Happening>,
+) {
+    let options = ConnectOptions {
+        connection: connection_options(),
+        protection: protection(),
+    };
     let happening = match stack.connect(local, remote, options).await {
         Ok(stream) => Happening::Opened(Box::new(stream), Opener::Active),
         Err(_) => Happening::ConnectFailed(remote.ip()),

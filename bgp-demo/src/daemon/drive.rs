@@ -55,7 +55,11 @@ impl Driver {
         Instant::ZERO + self.begun.elapsed()
     }
 
-    pub(super) async fn run(mut self, mut events: StackEvents, mut asked: mpsc::Receiver<Request>) -> DaemonEnded {
+    pub(super) async fn run(
+        mut self,
+        mut events: StackEvents,
+        mut asked: mpsc::Receiver<Request>,
+    ) -> DaemonEnded {
         loop {
             let timer = self.speaker.as_ref().and_then(Speaker::next_timeout);
             let at = timer.map(|at| self.begun + Duration::from_micros(at.as_micros()));
@@ -79,7 +83,9 @@ impl Driver {
     /// Time passed; but a peer whose octets lie here unread is not silent.
     fn timers(&mut self) {
         for _ in 0..HAPPENINGS_MAX {
-            let Ok(happening) = self.happened.try_recv() else { break };
+            let Ok(happening) = self.happened.try_recv() else {
+                break;
+            };
             self.happening(happening);
         }
         self.input(Input::Timer);
@@ -90,8 +96,14 @@ impl Driver {
             Happening::Opened(stream, opener) => {
                 let (local, remote) = (stream.local_addr(), stream.peer_addr());
                 let conn = ConnId(stream.id().0);
-                self.connections.insert(conn, Connection::take(*stream, self.happenings.clone()));
-                self.input(Input::Connected { conn, local, remote, opener });
+                self.connections
+                    .insert(conn, Connection::take(*stream, self.happenings.clone()));
+                self.input(Input::Connected {
+                    conn,
+                    local,
+                    remote,
+                    opener,
+                });
                 if self.sync_owed.remove(&conn) {
                     self.sync(conn);
                 }
@@ -110,7 +122,9 @@ impl Driver {
 
     pub(super) fn input(&mut self, input: Input<'_>) {
         let now = self.now();
-        let Some(speaker) = &mut self.speaker else { return };
+        let Some(speaker) = &mut self.speaker else {
+            return;
+        };
         let mut out = Vec::new();
         speaker.handle(now, input, &mut out);
         self.outputs(out);
@@ -141,7 +155,10 @@ impl Driver {
                     self.ready.insert(conn);
                 }
                 Output::Record { conn: None, data } => self.stack.record(data),
-                Output::Record { conn: Some(conn), data } => {
+                Output::Record {
+                    conn: Some(conn),
+                    data,
+                } => {
                     if let Some(connection) = self.connections.get(&conn) {
                         connection.handle.record(data, None);
                     }
@@ -154,14 +171,26 @@ impl Driver {
     }
 
     fn connect(&mut self, peer: IpAddr, local: Option<IpAddr>) {
-        let own = self.config.addresses.iter().find(|address| address.is_ipv4() == peer.is_ipv4());
+        let own = self
+            .config
+            .addresses
+            .iter()
+            .find(|address| address.is_ipv4() == peer.is_ipv4());
         let Some(local) = local.or(own.copied()) else {
             warn!(%peer, "no own address of the peer's family to connect from");
             self.input(Input::ConnectFailed { peer });
             return;
         };
-        let (local, remote) = (SocketAddr::new(local, 0), SocketAddr::new(peer, self.config.port));
-        tokio::spawn(connections::connect(self.stack.clone(), local, remote, self.happenings.clone()));
+        let (local, remote) = (
+            SocketAddr::new(local, 0),
+            SocketAddr::new(peer, self.config.port),
+        );
+        tokio::spawn(connections::connect(
+            self.stack.clone(),
+            local,
+            remote,
+            self.happenings.clone(),
+        ));
     }
 
     /// The connection is gone, or is left to the stack.
@@ -181,7 +210,11 @@ impl Driver {
 
     fn send(&mut self, conn: ConnId) {
         let now = self.now();
-        let (Some(speaker), Some(connection)) = (&mut self.speaker, self.connections.get_mut(&conn)) else { return };
+        let (Some(speaker), Some(connection)) =
+            (&mut self.speaker, self.connections.get_mut(&conn))
+        else {
+            return;
+        };
         if connection.waiting {
             return;
         }
@@ -220,25 +253,46 @@ impl Driver {
         match request {
             Request::Status(answer) => {
                 let speaker = self.speaker.as_ref().map(|speaker| speaker.status(now));
-                let sent = self.updates_sent().saturating_sub(self.updates_at_promotion);
-                let promotion = self.promotion.map(|promotion| Promotion { updates_sent: sent, ..promotion });
+                let sent = self
+                    .updates_sent()
+                    .saturating_sub(self.updates_at_promotion);
+                let promotion = self.promotion.map(|promotion| Promotion {
+                    updates_sent: sent,
+                    ..promotion
+                });
                 let _ = answer.send(DaemonStatus { speaker, promotion });
             }
             Request::Routes(answer) => {
-                let routes = self.speaker.as_ref().map(|speaker| speaker.routes().collect()).unwrap_or_default();
+                let routes = self
+                    .speaker
+                    .as_ref()
+                    .map(|speaker| speaker.routes().collect())
+                    .unwrap_or_default();
                 let _ = answer.send(routes);
             }
-            Request::Originate { routes, announce, answer } => {
+            Request::Originate {
+                routes,
+                announce,
+                answer,
+            } => {
                 if !self.speaker.as_ref().is_some_and(Speaker::is_live) {
-                    let _ = answer.send(Err("this node is not the active: ask the other one".to_owned()));
+                    let _ = answer.send(Err(
+                        "this node is not the active: ask the other one".to_owned()
+                    ));
                     return;
                 }
                 let count = routes.len();
                 if announce {
-                    self.input(Input::Originate { announce: routes, withdraw: Vec::new() });
+                    self.input(Input::Originate {
+                        announce: routes,
+                        withdraw: Vec::new(),
+                    });
                 } else {
                     let withdraw = routes.into_iter().map(|route| route.prefix).collect();
-                    self.input(Input::Originate { announce: Vec::new(), withdraw });
+                    self.input(Input::Originate {
+                        announce: Vec::new(),
+                        withdraw,
+                    });
                 }
                 let _ = answer.send(Ok(count));
             }
@@ -246,8 +300,17 @@ impl Driver {
     }
 
     pub(super) fn updates_sent(&self) -> u64 {
-        let status = self.speaker.as_ref().map(|speaker| speaker.status(Instant::ZERO));
-        status.map_or(0, |status| status.peers.iter().map(|peer| peer.counters.updates_out).sum())
+        let status = self
+            .speaker
+            .as_ref()
+            .map(|speaker| speaker.status(Instant::ZERO));
+        status.map_or(0, |status| {
+            status
+                .peers
+                .iter()
+                .map(|peer| peer.counters.updates_out)
+                .sum()
+        })
     }
 }
 

@@ -15,10 +15,18 @@ impl Driver {
     pub(super) fn event(&mut self, event: StackEvent) -> Result<(), DaemonEnded> {
         let now = self.now();
         match event {
-            StackEvent::Active { epoch, how, streams } => self.active(epoch, how, streams),
+            StackEvent::Active {
+                epoch,
+                how,
+                streams,
+            } => self.active(epoch, how, streams),
             StackEvent::SyncRequested { id } => self.sync(ConnId(id.0)),
             StackEvent::NodeSyncRequested => {
-                let records = self.speaker.as_ref().map(Speaker::dump_originated).unwrap_or_default();
+                let records = self
+                    .speaker
+                    .as_ref()
+                    .map(Speaker::dump_originated)
+                    .unwrap_or_default();
                 self.stack.sync(records);
             }
             StackEvent::Protection { id, readiness } => debug!(%id, %readiness, "protection"),
@@ -26,7 +34,14 @@ impl Driver {
                 info!("standby: following the active");
                 let mut replica = Speaker::new_replica(self.config.speaker.clone());
                 let announce = self.config.originate.clone();
-                replica.handle(now, Input::Originate { announce, withdraw: Vec::new() }, &mut Vec::new());
+                replica.handle(
+                    now,
+                    Input::Originate {
+                        announce,
+                        withdraw: Vec::new(),
+                    },
+                    &mut Vec::new(),
+                );
                 self.speaker = Some(replica);
             }
             StackEvent::Opened { id, remote, .. } => debug!(%id, %remote, "replicated"),
@@ -43,7 +58,9 @@ impl Driver {
             StackEvent::Record { id, data } => {
                 let conn = id.map(|id| ConnId(id.0));
                 if let Some(replica) = self.replica() {
-                    replica.replica_record(now, conn, &data).map_err(|error| DaemonEnded::Failed(error.to_string()))?;
+                    replica
+                        .replica_record(now, conn, &data)
+                        .map_err(|error| DaemonEnded::Failed(error.to_string()))?;
                 }
             }
             StackEvent::Closed { id } => {
@@ -67,7 +84,11 @@ impl Driver {
         info!(epoch, ?how, streams = streams.len(), "active");
         for address in &self.config.addresses {
             let local = SocketAddr::new(*address, self.config.port);
-            tokio::spawn(connections::listen(self.stack.clone(), local, self.happenings.clone()));
+            tokio::spawn(connections::listen(
+                self.stack.clone(),
+                local,
+                self.happenings.clone(),
+            ));
         }
         let handed_over = self.take_streams(streams);
         let now = self.now();
@@ -78,7 +99,11 @@ impl Driver {
             self.promotion = Some(Promotion {
                 epoch,
                 streams: handed_over.len(),
-                sessions: status.peers.iter().filter(|peer| peer.uptime_us.is_some()).count(),
+                sessions: status
+                    .peers
+                    .iter()
+                    .filter(|peer| peer.uptime_us.is_some())
+                    .count(),
                 differences: status.peers.iter().map(|peer| peer.backlog).sum(),
                 updates_sent: 0,
                 took: begun.elapsed(),
@@ -88,7 +113,14 @@ impl Driver {
         } else {
             let mut speaker = Speaker::new(self.config.speaker.clone());
             let announce = self.config.originate.clone();
-            speaker.handle(now, Input::Originate { announce, withdraw: Vec::new() }, &mut out);
+            speaker.handle(
+                now,
+                Input::Originate {
+                    announce,
+                    withdraw: Vec::new(),
+                },
+                &mut out,
+            );
             speaker.handle(now, Input::Start, &mut out);
             self.speaker = Some(speaker);
             self.outputs(out);
@@ -107,15 +139,27 @@ impl Driver {
         for stream in streams {
             let conn = ConnId(stream.id().0);
             let (local, remote) = (stream.local_addr(), stream.peer_addr());
-            let expected = self.replica().and_then(|replica| replica.inbound_offset(conn));
+            let expected = self
+                .replica()
+                .and_then(|replica| replica.inbound_offset(conn));
             if let Some(expected) = expected.filter(|expected| *expected != stream.offset()) {
                 error!(%remote, offset = stream.offset(), expected, "the stream and the replica differ: the session is closed");
                 stream.handle().abort();
                 continue;
             }
-            let opener = if local.port() == self.config.port { Opener::Passive } else { Opener::Active };
-            self.connections.insert(conn, Connection::take(stream, self.happenings.clone()));
-            handed_over.push(HandedOver { conn, local, remote, opener });
+            let opener = if local.port() == self.config.port {
+                Opener::Passive
+            } else {
+                Opener::Active
+            };
+            self.connections
+                .insert(conn, Connection::take(stream, self.happenings.clone()));
+            handed_over.push(HandedOver {
+                conn,
+                local,
+                remote,
+                opener,
+            });
         }
         handed_over
     }

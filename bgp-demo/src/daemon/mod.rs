@@ -80,7 +80,11 @@ pub struct Daemon {
 enum Request {
     Status(oneshot::Sender<DaemonStatus>),
     Routes(oneshot::Sender<Vec<RouteView>>),
-    Originate { routes: Vec<OriginatedRoute>, announce: bool, answer: oneshot::Sender<Result<usize, String>> },
+    Originate {
+        routes: Vec<OriginatedRoute>,
+        announce: bool,
+        answer: oneshot::Sender<Result<usize, String>>,
+    },
 }
 
 /// The daemon has ended.
@@ -133,9 +137,22 @@ impl Daemon {
     ///
     /// # Errors
     /// One line that says why not.
-    pub async fn originate(&self, routes: Vec<OriginatedRoute>, announce: bool) -> Result<usize, String> {
+    pub async fn originate(
+        &self,
+        routes: Vec<OriginatedRoute>,
+        announce: bool,
+    ) -> Result<usize, String> {
         let (answer, done) = oneshot::channel();
-        self.ask(Request::Originate { routes, announce, answer }, done).await.map_err(|gone| gone.to_string())?
+        self.ask(
+            Request::Originate {
+                routes,
+                announce,
+                answer,
+            },
+            done,
+        )
+        .await
+        .map_err(|gone| gone.to_string())?
     }
 
     async fn ask<T>(&self, request: Request, answer: oneshot::Receiver<T>) -> Result<T, Gone> {

@@ -149,7 +149,7 @@ fn state(code: u8) -> Result<State, RecordError> {
     }
 }
 
-const COUNTERS: usize = 14;
+const COUNTERS: usize = 15;
 
 /// Names every field, so that a new one is not forgotten.
 const fn counters_list(counters: &Counters) -> [u64; COUNTERS] {
@@ -164,6 +164,7 @@ const fn counters_list(counters: &Counters) -> [u64; COUNTERS] {
         withdrawn_out,
         duplicates_in,
         faults_in,
+        end_of_ribs_in,
         notifications_in,
         notifications_out,
         established,
@@ -180,6 +181,7 @@ const fn counters_list(counters: &Counters) -> [u64; COUNTERS] {
         withdrawn_out,
         duplicates_in,
         faults_in,
+        end_of_ribs_in,
         notifications_in,
         notifications_out,
         established,
@@ -199,6 +201,7 @@ const fn counters(list: [u64; COUNTERS]) -> Counters {
         withdrawn_out,
         duplicates_in,
         faults_in,
+        end_of_ribs_in,
         notifications_in,
         notifications_out,
         established,
@@ -215,6 +218,7 @@ const fn counters(list: [u64; COUNTERS]) -> Counters {
         withdrawn_out,
         duplicates_in,
         faults_in,
+        end_of_ribs_in,
         notifications_in,
         notifications_out,
         established,

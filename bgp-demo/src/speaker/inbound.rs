@@ -228,6 +228,7 @@ impl Speaker {
     fn update(&mut self, index: PeerIndex, update: Update, out: &mut Vec<Output>) {
         let peer = self.peer_mut(index);
         peer.counters.updates_in += 1;
+        peer.counters.end_of_ribs_in += u64::from(update.end_of_rib.is_some());
         if !update.faults.is_empty() {
             peer.counters.faults_in += 1;
             let what: Vec<String> = update.faults.iter().map(ToString::to_string).collect();

@@ -174,6 +174,8 @@ pub struct Speaker {
     pub(crate) loc_rib: LocRib,
     pub(crate) originated: BTreeMap<Prefix, Attributes>,
     pub(crate) exporter: Exporter,
+    /// Routes that peers give stay in Adj-RIB-In: nothing is chosen among them and nothing passed on.
+    pub(crate) leaf: bool,
     /// State of a dump of originated routes being received.
     pub(crate) originated_dump: Option<BTreeMap<Prefix, Attributes>>,
 }
@@ -202,7 +204,17 @@ impl Speaker {
             loc_rib: LocRib::default(),
             originated: BTreeMap::new(),
             exporter,
+            leaf: false,
             originated_dump: None,
+        }
+    }
+
+    /// A live speaker that passes nothing on: what peers give stays in Adj-RIB-In.
+    #[must_use]
+    pub fn new_leaf(config: SpeakerConfig) -> Self {
+        Self {
+            leaf: true,
+            ..Self::new(config)
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Counters {
     pub duplicates_in: u64,
     /// UPDATEs with errors that did not end the session (RFC 7606).
     pub faults_in: u64,
+    /// End-of-RIB markers received.
+    pub end_of_ribs_in: u64,
     /// NOTIFICATIONs received.
     pub notifications_in: u64,
     /// NOTIFICATIONs sent.

@@ -46,6 +46,9 @@ impl Speaker {
         source: Source,
         attributes: Option<Attributes>,
     ) {
+        if self.leaf && source != Source::Local {
+            return;
+        }
         let (peers, own_as) = (&self.peers, self.config.asn);
         let change = self.loc_rib.set(prefix, source, attributes, |paths| {
             decide(paths, peers, own_as)
