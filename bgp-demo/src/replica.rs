@@ -86,7 +86,9 @@ impl Speaker {
     /// Octets of the connection that the replica has received; none for one that it does not know.
     #[must_use]
     pub fn inbound_offset(&self, conn: ConnId) -> Option<u64> {
-        self.sessions.get(&conn).map(|session| session.inbound_total + session.inbound.len() as u64)
+        self.sessions
+            .get(&conn)
+            .map(|session| session.inbound_total + session.inbound.len() as u64)
     }
 
     /// The connection is gone.

@@ -40,7 +40,12 @@ impl std::error::Error for RoutesError {}
 pub fn parse(text: &str) -> Result<Vec<OriginatedRoute>, RoutesError> {
     let mut routes = Vec::new();
     for (at, line) in text.lines().enumerate() {
-        let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+        let words: Vec<&str> = line
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
         if let [prefix, rest @ ..] = &words[..] {
             let route = route(prefix, rest).map_err(|what| RoutesError { line: at + 1, what })?;
             routes.push(route);
@@ -50,7 +55,9 @@ pub fn parse(text: &str) -> Result<Vec<OriginatedRoute>, RoutesError> {
 }
 
 fn route(prefix: &str, rest: &[&str]) -> Result<OriginatedRoute, String> {
-    let prefix: Prefix = prefix.parse().map_err(|_| format!("{prefix:?} is not a prefix as in 10.100.0.0/24"))?;
+    let prefix: Prefix = prefix
+        .parse()
+        .map_err(|_| format!("{prefix:?} is not a prefix as in 10.100.0.0/24"))?;
     if prefix != prefix.trunc() {
         return Err(format!("{prefix} has host bits: write {}", prefix.trunc()));
     }
@@ -67,20 +74,30 @@ fn route(prefix: &str, rest: &[&str]) -> Result<OriginatedRoute, String> {
         },
     };
     if next_hop.is_ipv4() != own.is_ipv4() || next_hop.is_multicast() {
-        return Err(format!("next hop {next_hop} is not a host of the prefix's family"));
+        return Err(format!(
+            "next hop {next_hop} is not a host of the prefix's family"
+        ));
     }
     let mut attributes = PathAttributes::originated(next_hop);
-    attributes.communities = communities.iter().map(|word| community(word)).collect::<Result<_, _>>()?;
+    attributes.communities = communities
+        .iter()
+        .map(|word| community(word))
+        .collect::<Result<_, _>>()?;
     Ok(OriginatedRoute { prefix, attributes })
 }
 
 fn community(word: &str) -> Result<u32, String> {
-    let halves = |(high, low): (&str, &str)| Some(u32::from(high.parse::<u16>().ok()?) << 16 | u32::from(low.parse::<u16>().ok()?));
+    let halves = |(high, low): (&str, &str)| {
+        Some(u32::from(high.parse::<u16>().ok()?) << 16 | u32::from(low.parse::<u16>().ok()?))
+    };
     let number = match word {
         "no-export" => Some(0xffff_ff01),
         "no-advertise" => Some(0xffff_ff02),
         "no-export-subconfed" => Some(0xffff_ff03),
-        _ => word.parse().ok().or_else(|| word.split_once(':').and_then(halves)),
+        _ => word
+            .parse()
+            .ok()
+            .or_else(|| word.split_once(':').and_then(halves)),
     };
     number.ok_or_else(|| format!("{word:?} is neither a next hop nor a community as in 65001:7"))
 }
@@ -94,8 +111,14 @@ mod tests {
         let routes = parse("# head\n10.0.0.0/8\n\n10.1.0.0/16 self 1:2 no-export # tail\n2001:db8::/32 fd00::1 7\n").expect("routes");
         assert_eq!(routes.len(), 3);
         assert!(routes[0].attributes.next_hop.is_unspecified());
-        assert_eq!(&routes[1].attributes.communities[..], [0x0001_0002, 0xffff_ff01]);
-        assert_eq!(routes[2].attributes.next_hop, "fd00::1".parse::<IpAddr>().expect("an address"));
+        assert_eq!(
+            &routes[1].attributes.communities[..],
+            [0x0001_0002, 0xffff_ff01]
+        );
+        assert_eq!(
+            routes[2].attributes.next_hop,
+            "fd00::1".parse::<IpAddr>().expect("an address")
+        );
     }
 
     #[test]
