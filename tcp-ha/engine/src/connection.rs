@@ -89,8 +89,9 @@ pub(crate) struct Passing {
     pub(crate) dsack: Option<(u64, u64)>,
     /// Position and sending time of the segment whose round trip is measured (Karn).
     pub(crate) timed: Option<(u64, Instant)>,
-    /// After a takeover: nothing more before the peer has said what it holds.
-    pub(crate) hold_until_ack: bool,
+    /// After a takeover: until then, or until the peer has answered the first words, nothing
+    /// that was sent before is sent again.
+    pub(crate) hold_until: Option<Instant>,
     /// Limits challenge ACKs and their like.
     pub(crate) challenge: RateLimit,
     /// Segments retransmitted.

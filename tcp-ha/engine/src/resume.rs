@@ -1,7 +1,13 @@
 //! The first words of a survivor, and octets that come after it.
 
 use crate::connection::{Connection, Context};
+use crate::segment::Segment;
+use crate::seq::SeqNum;
 use crate::state::State;
+use core::time::Duration;
+
+/// Least and longest silence after the first words where the peer's answer is unclear.
+const HOLD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Connection {
     /// Goes on after a takeover (DESIGN: "speak").
@@ -36,13 +42,35 @@ impl Connection {
                 self.send.nxt = self.send.una;
                 self.emit_ack(ctx);
                 let outstanding = self.send.una < self.send.max;
-                self.passing.hold_until_ack = outstanding;
+                self.passing.hold_until = outstanding.then(|| ctx.now + self.hold_time());
                 if !self.send_head(ctx) {
                     self.emit_probe(ctx);
                 }
             }
         }
         self.transmit(ctx);
+    }
+
+    /// Two round trips: by then ACKs of what the dead node had sent are through.
+    fn hold_time(&self) -> Duration {
+        (self.rtt.srtt.unwrap_or_default() * 2).clamp(HOLD.0, HOLD.1)
+    }
+
+    /// Ends the silence after the first words where `segment` answers them, which repeats
+    /// the old ACK field or echoes a TSval from after the takeover.
+    pub(crate) fn release_hold(&mut self, segment: &Segment<'_>, ack: u64) {
+        if self.passing.hold_until.is_none() {
+            return;
+        }
+        let echoes = match (segment.options.timestamps, self.rtt.tsecr_floor) {
+            (Some(timestamps), Some(floor)) if self.identity.timestamps => {
+                !SeqNum(timestamps.echo).before(SeqNum(floor))
+            }
+            _ => true,
+        };
+        if echoes || ack == self.send.una || ack == self.send.max {
+            self.passing.hold_until = None;
+        }
     }
 
     /// TSval goes on from the newest one sent, `jump_ms` further; what is echoed from before

@@ -30,7 +30,7 @@ impl Connection {
         }
         if self.state().may_transmit() {
             self.restart_after_idle(ctx);
-            if !self.passing.hold_until_ack {
+            if self.passing.hold_until.is_none() {
                 while let Some(run) = self.next_repair() {
                     self.send_run(ctx, run);
                     self.congestion.high_rxt = self.congestion.high_rxt.max(run.end());

@@ -40,6 +40,7 @@ impl Connection {
             keepalive,
             linger,
             self.passing.delayed_ack,
+            self.passing.hold_until,
         ]
         .into_iter()
         .flatten()
@@ -119,6 +120,9 @@ impl Connection {
             self.passing.delayed_ack = None;
             self.passing.ack_now = true;
         }
+        if due(self.passing.hold_until) {
+            self.passing.hold_until = None;
+        }
         if due(self.timers.retransmit) {
             self.on_retransmit_timeout(ctx);
         }
@@ -155,7 +159,7 @@ impl Connection {
         self.congestion.recover = self.send.max;
         // RFC 2018 section 8: the peer may have reneged.
         self.scoreboard.clear();
-        self.passing.hold_until_ack = false;
+        self.passing.hold_until = None;
         self.send.nxt = self.send.una;
     }
 

@@ -36,7 +36,7 @@ impl Connection {
             self.challenge(ctx);
             return self.drop_segment(ctx, DropReason::AckTooNew);
         }
-        self.passing.hold_until_ack = false;
+        self.release_hold(segment, ack);
         let news = self.note_sack(segment);
         let window_changed = self.update_window(arriving, ack);
         if ack > self.send.una {

@@ -173,6 +173,7 @@ impl Wire {
     pub fn act<R>(&mut self, who: usize, act: impl FnOnce(&mut Engine, &mut Effects) -> R) -> R {
         let end = &mut self.ends[who];
         let result = act(&mut end.engine, &mut end.fx);
+        end.id = end.id.or_else(|| end.engine.connections().next());
         self.flush(who);
         result
     }
@@ -418,4 +419,100 @@ pub fn transfer(wire: &mut Wire, from: usize, data: &[u8]) {
         );
     }
     assert!(wire.ends[1 - from].inbox[start..] == *data, "octets differ");
+}
+
+/// What of a takeover differs from case to case.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    /// The frames of the dead node that were under way are lost with it.
+    pub frames_lost: bool,
+    /// The unsent octets come by `supply` after the takeover.
+    pub regenerated: bool,
+    /// Only octets before SAFE outlive the dead node.
+    pub only_safe: bool,
+}
+
+impl Wire {
+    /// Another node takes over from `who`, from a checkpoint of this very moment.
+    pub fn take_over(&mut self, who: usize, cut: Cut) {
+        let (now, id) = (self.now, self.id(who));
+        let old = &self.ends[who].engine;
+        let state = old.snapshot(id).expect("the connection lives");
+        let info = old.connection(id).unwrap();
+        let (first, second) = old.received(id, info.read).unwrap();
+        let mut received = [first, second].concat();
+        if cut.only_safe {
+            received.truncate((info.safe - info.read) as usize);
+        }
+        let (offset, first, second) = old.unacknowledged(id).unwrap();
+        let unsent = [first, second].concat();
+        let mut engine = Engine::new(old.config().clone(), secrets(who as u8 * 100));
+        let given = (!cut.regenerated).then_some(&unsent[..]);
+        engine.restore(now, id, &state, &received, given).unwrap();
+        if !cut.only_safe {
+            assert_eq!(
+                engine.snapshot(id),
+                Some(state),
+                "a restored connection is equal"
+            );
+        }
+        if cut.frames_lost {
+            self.flying.retain(|_, flying| flying.0 == who);
+        }
+        self.ends[who].engine = engine;
+        if cut.only_safe {
+            self.ends[who].inbox.truncate(info.safe as usize);
+        }
+        self.act(who, |engine, fx| engine.resume(now, id, 1_000, fx))
+            .unwrap();
+        if cut.regenerated {
+            // In pieces, as a daemon would.
+            for (at, piece) in unsent.chunks(700).enumerate() {
+                let offset = offset + at as u64 * 700;
+                self.act(who, |engine, fx| engine.supply(now, id, offset, piece, fx))
+                    .unwrap();
+            }
+        }
+    }
+}
+
+/// I6 on the wire: right window edge and TSval of one end never go back.
+#[track_caller]
+pub fn assert_monotonic(wire: &Wire, who: usize, shift: u8) {
+    let (mut edge, mut tsval): (Option<u32>, Option<u32>) = (None, None);
+    for sent in wire.ends[who]
+        .sent
+        .iter()
+        .filter(|s| !s.header.flags.has(Flags::RST))
+    {
+        if sent.header.flags.has(Flags::ACK) {
+            let shift = if sent.header.flags.has(Flags::SYN) {
+                0
+            } else {
+                shift
+            };
+            let now = sent
+                .header
+                .ack
+                .0
+                .wrapping_add(u32::from(sent.header.window) << shift);
+            if let Some(before) = edge {
+                assert!(
+                    !SeqNum(now).before(SeqNum(before)),
+                    "edge moved left at {}",
+                    sent.at
+                );
+            }
+            edge = Some(now);
+        }
+        if let Some(timestamps) = sent.options.timestamps {
+            if let Some(before) = tsval {
+                assert!(
+                    !SeqNum(timestamps.value).before(SeqNum(before)),
+                    "TSval went back"
+                );
+            }
+            tsval = Some(timestamps.value);
+        }
+    }
 }
