@@ -232,3 +232,58 @@ fn unanswered_syn_on_an_open_flow_leaves_it_as_it_was() {
     assert_eq!(report.flows.len(), 1);
     assert_eq!(report.flows[0].from_client.octets, 38);
 }
+
+#[test]
+fn isns_too_far_apart_in_time_are_not_put_in_order() {
+    let (first, mut second) = reused(|iss: u32| iss.wrapping_sub(1));
+    for frame in &mut second.frames {
+        frame.time = frame.time + Duration::from_secs(3 * 3600);
+    }
+    let (report, ()) = check_with(judged_from_the_end(), &[&first, &second], ());
+    assert_passes(&report);
+}
+
+#[test]
+fn answer_to_another_syn_begins_no_flow() {
+    let mut conversation = open();
+    let before = conversation.clone();
+    conversation.bent(C, |segment| {
+        segment.flags = Flags::SYN;
+        segment.seg_seq = 1234;
+        segment.seg_ack = 0;
+    });
+    conversation.client.snd_nxt = before.client.snd_nxt;
+    conversation.server.rcv_nxt = before.server.rcv_nxt;
+    conversation.bent(S, |segment| {
+        segment.flags = Flags::SYN.with(Flags::ACK);
+        segment.seg_seq = 77;
+    });
+    assert_eq!(check(&conversation).flows.len(), 1);
+}
+
+#[test]
+fn syn_after_a_reset_is_an_attempt_of_its_own() {
+    let mut first = open();
+    first.reset(S);
+    let mut second = Conversation::new(client(), server());
+    second.wait(Duration::from_secs(5));
+    second.client.snd_nxt = 4711;
+    second.syn();
+    let (report, ()) = check_with(ours(), &[&first, &second], ());
+    assert_eq!(report.flows.len(), 2, "{report}");
+    assert_eq!(report.sessions[0].unanswered, 1);
+}
+
+#[test]
+fn exchange_in_the_other_direction_is_of_the_same_pair() {
+    let mut second = Conversation::new(address("10.99.0.1:40002"), address("10.99.0.2:179"));
+    second.wait(Duration::from_secs(1)).open();
+    let (report, ()) = check_with(ours(), &[&open(), &second], ());
+    assert_eq!(
+        report.broken.get(&Rule::OneSynExchange),
+        Some(&1),
+        "{report}"
+    );
+    assert_eq!(report.sessions.len(), 1);
+    assert_eq!(report.flows[1].ours, Some(C));
+}

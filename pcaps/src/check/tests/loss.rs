@@ -170,3 +170,31 @@ fn history_that_is_too_short_is_told() {
     assert_eq!(report.flows[0].from_server.uncompared_octets, 10);
     assert_eq!(report.verdict, Verdict::Inconclusive, "{report}");
 }
+
+#[test]
+fn notification_behind_lost_octets_is_found() {
+    let mut conversation = open();
+    let update = message(2, &[0; 100]);
+    conversation.send(C, &update[..60]).send(C, &update[60..]);
+    let lost = conversation.frames.len() - 1;
+    conversation.send(C, &message(3, &[4, 0])).ack(S);
+    let report = check(&without(conversation, lost));
+    assert_breaks(&report, Rule::NoNotification);
+    assert_eq!(report.flows[0].from_client.notifications, [(4, 0)]);
+}
+
+#[test]
+fn packets_that_the_capture_says_it_lost_make_the_verdict_inconclusive() {
+    let conversation = open();
+    let mut checker = Checker::new(ours());
+    for frame in &conversation.frames {
+        checker.packet(frame.time, &frame.packet().expect("a packet"));
+    }
+    checker.capture_lacks(3, false);
+    let report = checker.finish();
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        report.unjudged,
+        ["3 packet(s) lost by the capture, as it says"]
+    );
+}

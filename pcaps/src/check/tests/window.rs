@@ -236,3 +236,40 @@ fn octets_sent_again_with_an_older_clock_are_no_overtaken_segment() {
     conversation.frames[last].time = conversation.frames[last - 1].time;
     assert_breaks(&check(&conversation), Rule::TimestampForward);
 }
+
+#[test]
+fn window_of_a_syn_is_not_scaled() {
+    let mut conversation = Conversation::new(client(), server());
+    conversation.server.seg_wnd = 65_535;
+    conversation.syn();
+    conversation.bent(S, |segment| segment.flags = Flags::SYN.with(Flags::ACK));
+    conversation.server.seg_wnd = 512;
+    conversation.ack(C).ack(S);
+    assert_passes(&check(&conversation));
+    conversation.server.seg_wnd = 511;
+    conversation.ack(S);
+    assert_breaks(&check(&conversation), Rule::EdgeForward);
+}
+
+#[test]
+fn segment_far_behind_the_stream_is_told() {
+    let mut conversation = open();
+    conversation.bent(S, |segment| {
+        segment.seg_seq = segment.seg_seq.wrapping_sub((1 << 30) + 100);
+        segment.payload = b"stray".to_vec();
+    });
+    let report = check(&conversation);
+    assert_eq!(report.flows[0].from_server.out_of_place, 1);
+    assert_eq!(report.flows[0].from_server.retransmitted_octets, 0);
+}
+
+#[test]
+fn many_flows_share_the_memory() {
+    let config = CheckConfig::default();
+    assert_eq!(bounds(&config, 1).history, config.history_octets);
+    assert_eq!(
+        bounds(&config, 1024).history,
+        config.history_total_octets / 2048
+    );
+    assert_eq!(bounds(&config, 1 << 20).history, HISTORY_MIN);
+}
