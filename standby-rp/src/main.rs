@@ -1,2 +1,7 @@
-//! Joins a running active, shadows it, promotes, and goes on as active.
-fn main() {}
+//! The node that joins: where the register is empty, it waits for an active to appear.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    active_rp::run::main(active_rp::Begin::Standby)
+}

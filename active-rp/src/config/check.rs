@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 use std::path::Path;
+use std::sync::Arc;
 
 use bgp_demo::config::{BgpSection, SpeakerConfig};
 use tcp_ha::link::host::{Host, HostConfig, HostError};
@@ -390,15 +391,20 @@ fn routes(bgp: &GivenBgp) -> Result<Option<RoutesFile>, ConfigError> {
     };
     let found = bgp.places.keys.iter().find(|(name, _)| name == "routes");
     let place = found.map_or(&bgp.places.section, |(_, place)| place);
-    let wrong = |what: String| place.error(format!("cannot read {}: {what}", path.display()));
-    read_routes(path)
-        .map(|text| {
-            Some(RoutesFile {
-                path: path.clone(),
-                text,
-            })
-        })
-        .map_err(wrong)
+    let text = read_routes(path)
+        .map_err(|what| place.error(format!("cannot read {}: {what}", path.display())))?;
+    let routes = bgp_demo::routes::parse(&text).map_err(|error| {
+        Place::Line {
+            file: Arc::new(path.clone()),
+            line: error.line,
+        }
+        .error(error.what)
+    })?;
+    Ok(Some(RoutesFile {
+        path: path.clone(),
+        text,
+        routes,
+    }))
 }
 
 /// Reads a file of routes, unless it is out of all measure.

@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use bgp_demo::config::SpeakerConfig;
+use bgp_demo::speaker::OriginatedRoute;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use tcp_ha::link::{DeviceConfig, LinkAddress};
 
@@ -88,6 +89,8 @@ pub struct RoutesFile {
     pub path: PathBuf,
     /// What it held.
     pub text: String,
+    /// The same, read.
+    pub routes: Vec<OriginatedRoute>,
 }
 
 /// Why a node cannot be started so: one line that says where and what.

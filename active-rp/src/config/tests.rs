@@ -299,6 +299,18 @@ fn mistakes_of_the_speaker_name_their_own_line() {
 }
 
 #[test]
+fn a_mistake_in_the_file_of_routes_names_its_own_line() {
+    let files = Files::new();
+    let routes = files.0.path().join("routes.txt");
+    fs::write(&routes, "192.0.2.0/24\n# good so far\n192.0.2.1/24\n").unwrap();
+    let error = files.load(GOOD, "").unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("{}:3: ", routes.display())),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = Config::load(&flags("--config /nowhere/rp.toml")).unwrap_err();
     assert!(

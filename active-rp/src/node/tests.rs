@@ -188,6 +188,9 @@ async fn an_active_with_a_standby_hands_over_before_it_ends() {
     let node = Fake::with(true, false, false);
     let running = run(&node);
     running.told.send(()).await.unwrap();
+    while node.told().is_empty() {
+        tokio::task::yield_now().await;
+    }
     running
         .end
         .send(Ended::Fenced("epoch 4".to_owned()))
