@@ -1,2 +1,47 @@
-//! The laboratory command.
-fn main() {}
+//! `bgp-demo lab`: the laboratory that cuts the active route processor under load and asks the peers.
+
+mod lab;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run real BGP daemons in namespaces, cut the active route processor under load, and judge by the peers alone.
+    ///
+    /// Exit status: 0 pass, 1 a peer noticed something, 2 the laboratory could not do its work, 3 not everything could
+    /// be judged.
+    Lab(Box<lab::LabOptions>),
+    /// The embedded peer of the laboratory, on the kernel's own sockets.
+    #[command(hide = true)]
+    KernelPeer {
+        /// Its configuration (JSON).
+        config: PathBuf,
+        /// Its control socket.
+        socket: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Lab(options) => lab::lab(*options),
+        Command::KernelPeer { config, socket } => {
+            match bgp_demo::peer::control::run_process(&config, &socket) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("bgp-demo kernel-peer: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+    }
+}

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::{At, LabError, Result};
+use super::interrupt;
 
-/// How long a child may take to end after SIGTERM.
+/// How long a child may take to end after SIGKILL.
 const END_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a wait looks again.
 pub(crate) const GLANCE: Duration = Duration::from_millis(10);
@@ -36,7 +37,11 @@ pub(crate) fn run_with_input(
     let line = || format!("{program} {}", arguments.join(" "));
     let mut child = Command::new(program)
         .args(arguments)
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -60,7 +65,11 @@ pub(crate) fn run_with_input(
         "" => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         said => said.to_owned(),
     };
-    Err(LabError::new(format!("{}: {}: {said}", line(), output.status)))
+    Err(LabError::new(format!(
+        "{}: {}: {said}",
+        line(),
+        output.status
+    )))
 }
 
 fn cannot_start(program: &str, error: &io::Error) -> LabError {
@@ -86,7 +95,9 @@ pub(crate) fn missing(program: &str) -> LabError {
         "mount" | "unshare" => "util-linux",
         other => other,
     };
-    LabError::new(format!("{program} is not installed: apt-get install {package}"))
+    LabError::new(format!(
+        "{program} is not installed: apt-get install {package}"
+    ))
 }
 
 /// Where a program is, looked up in the usual places also when PATH lacks the sbin directories.
@@ -196,14 +207,6 @@ impl Child {
         }
     }
 
-    /// Ends it: SIGTERM, and SIGKILL when that is not enough.
-    pub(crate) fn stop(&mut self) {
-        self.signal(Signal::TERM);
-        if self.wait(END_PATIENCE).is_none() {
-            self.kill();
-        }
-    }
-
     /// Kills it and waits until the kernel has let go of it.
     pub(crate) fn kill(&mut self) {
         self.signal(Signal::KILL);
@@ -228,6 +231,7 @@ pub(crate) fn wait_until<T>(
 ) -> Result<T> {
     let deadline = Instant::now() + patience;
     loop {
+        interrupt::check()?;
         if let Some(value) = condition()? {
             return Ok(value);
         }

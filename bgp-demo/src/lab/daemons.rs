@@ -5,6 +5,7 @@ mod bird_control;
 mod frr;
 mod frr_vty;
 mod gobgp;
+mod kernel;
 mod mrt;
 mod openbgpd;
 mod words;
@@ -29,8 +30,8 @@ pub(crate) trait Daemon: Send {
     /// Fails when the daemon does not run any more.
     fn must_run(&mut self) -> Result<()>;
 
-    /// What the daemon says about a session.
-    fn words(&mut self, session: usize) -> Result<Words>;
+    /// What the daemon says about each of its sessions.
+    fn words(&mut self) -> Result<Vec<(usize, Words)>>;
 
     /// The prefixes that the daemon holds from us on a session.
     fn table(&mut self, session: usize) -> Result<HashSet<IpNet>>;
@@ -64,7 +65,8 @@ impl Place {
     /// The daemon cannot carry so many sessions, or a directory cannot be made.
     pub(crate) fn all(peer: PeerKind, sessions: usize, run: &Path) -> Result<Vec<Self>> {
         let count = match peer {
-            PeerKind::Kernel => 1,
+            // One for each way of opening.
+            PeerKind::Kernel => sessions.min(2),
             PeerKind::Bird => sessions.min(NAMESPACES_MAX),
             _ if sessions > INSTANCES_MAX => {
                 return Err(LabError::new(format!(
@@ -130,7 +132,7 @@ pub(crate) fn start(peer: PeerKind, place: Place, terms: Terms<'_>) -> Result<Bo
         PeerKind::Frr => Box::new(frr::Frr::start(place, terms)?),
         PeerKind::Gobgp => Box::new(gobgp::Gobgp::start(place, terms)?),
         PeerKind::Openbgpd => Box::new(openbgpd::Openbgpd::start(place, terms)?),
-        PeerKind::Kernel => return Err(LabError::new("the kernel peer is not there yet")),
+        PeerKind::Kernel => Box::new(kernel::Kernel::start(place, terms)?),
     })
 }
 

@@ -2,10 +2,51 @@
 
 mod capture;
 mod child;
+mod churn;
 mod daemons;
 mod error;
+mod failover;
+mod interrupt;
+mod judge;
 mod network;
+mod node;
 mod options;
+mod pair;
+mod progress;
 mod random;
+mod report;
 mod routes;
+mod run;
 mod sandbox;
+mod stage;
+mod verdict;
+
+use std::process::ExitCode;
+
+pub(crate) use options::LabOptions;
+use report::Verdict;
+
+/// Exit status of a run in which a peer noticed something.
+const FAILED: u8 = 1;
+/// Exit status when the laboratory itself could not do its work.
+const ERROR: u8 = 2;
+/// Exit status of a run in which not everything could be judged.
+const INCONCLUSIVE: u8 = 3;
+
+/// Runs the laboratory and prints its summary.
+pub(crate) fn lab(options: LabOptions) -> ExitCode {
+    match run::run(options) {
+        Ok(report) => {
+            println!("{report}");
+            match report.verdict {
+                Verdict::Pass => ExitCode::SUCCESS,
+                Verdict::Fail => ExitCode::from(FAILED),
+                Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
+            }
+        }
+        Err(error) => {
+            eprintln!("bgp-demo lab: {error}");
+            ExitCode::from(ERROR)
+        }
+    }
+}

@@ -23,7 +23,8 @@ const BRIDGE_MAC: &str = "02:00:00:00:00:01";
 /// # Errors
 /// What `ip` said.
 pub(crate) fn build_segment() -> Result<()> {
-    let mut lines = format!("link add {BRIDGE} address {BRIDGE_MAC} type bridge mcast_snooping 0\n");
+    let mut lines =
+        format!("link add {BRIDGE} address {BRIDGE_MAC} type bridge mcast_snooping 0\n");
     for (index, tap) in TAPS.iter().enumerate() {
         let _ = write!(
             lines,
@@ -92,7 +93,6 @@ pub(crate) fn port_forwards(port: &str) -> bool {
     let Ok(text) = run("ip", &["-d", "-j", "link", "show", "dev", port]) else {
         return false;
     };
-    serde_json::from_str::<Value>(&text).is_ok_and(|links| {
-        links[0]["linkinfo"]["info_slave_data"]["state"] == "forwarding"
-    })
+    serde_json::from_str::<Value>(&text)
+        .is_ok_and(|links| links[0]["linkinfo"]["info_slave_data"]["state"] == "forwarding")
 }

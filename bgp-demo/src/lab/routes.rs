@@ -127,8 +127,7 @@ impl Plan {
         let mut first = options.routes_out;
         let sessions = (0..count)
             .map(|i| {
-                let share =
-                    options.routes_in / count + u32::from(i < options.routes_in % count);
+                let share = options.routes_in / count + u32::from(i < options.routes_in % count);
                 let routes = Block::new(first, share, cap);
                 first += share;
                 SessionPlan {

@@ -23,13 +23,15 @@ pub(crate) const RUN: &str = "/run/lab";
 /// # Errors
 /// The kernel does not allow it, and what to do about it.
 pub(crate) fn enter(peer: PeerKind) -> Result<()> {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         return set_up(peer);
     }
     tun_can_be_opened()?;
     let namespaces = choose(peer)?;
     let program = std::env::current_exe().map_err(|error| {
-        LabError::new(format!("cannot find this program to start it again: {error}"))
+        LabError::new(format!(
+            "cannot find this program to start it again: {error}"
+        ))
     })?;
     let error = Command::new("unshare")
         .args(&namespaces)
@@ -96,7 +98,9 @@ pub(crate) fn choose(peer: PeerKind) -> Result<Vec<OsString>> {
     }
     let advice = match (users.is_empty(), peer) {
         (true, _) => "the laboratory needs CAP_SYS_ADMIN (in a container: --privileged)",
-        (false, PeerKind::Frr) => "run as root, or apt-get install uidmap and allow user namespaces",
+        (false, PeerKind::Frr) => {
+            "run as root, or apt-get install uidmap and allow user namespaces"
+        }
         (false, _) => {
             "run as root, or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
         }

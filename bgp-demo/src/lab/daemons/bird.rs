@@ -64,11 +64,14 @@ impl Daemon for Bird {
         self.child.must_run()
     }
 
-    fn words(&mut self, session: usize) -> Result<Words> {
-        let lines = self
-            .control
-            .ask_lines(&format!("show protocols all b{session}"))?;
-        words(session, &lines)
+    fn words(&mut self) -> Result<Vec<(usize, Words)>> {
+        let mut all = Vec::new();
+        for &session in &self.place.sessions {
+            let command = format!("show protocols all b{session}");
+            let lines = self.control.ask_lines(&command)?;
+            all.push((session, words(session, &lines)?));
+        }
+        Ok(all)
     }
 
     fn table(&mut self, session: usize) -> Result<HashSet<IpNet>> {
@@ -76,7 +79,11 @@ impl Daemon for Bird {
         let command = format!("show route table t{session} protocol b{session}");
         self.control.ask(&command, &mut |line| {
             // "20.0.0.0/24  unicast [b0 ...] * (100) [AS65001i]", then indented next hops.
-            if let Some(prefix) = line.split_whitespace().next().and_then(|word| word.parse().ok()) {
+            if let Some(prefix) = line
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok())
+            {
                 table.insert(prefix);
             }
         })?;
@@ -99,7 +106,9 @@ fn words(session: usize, lines: &[String]) -> Result<Words> {
     // "b0  BGP  ---  up  2026-11-21 03:01:47.254412  Established"
     let columns: Vec<&str> = own.split_whitespace().collect();
     let number = |label: &str, column: usize| -> Option<u64> {
-        let rest = lines.iter().find_map(|line| line.trim().strip_prefix(label))?;
+        let rest = lines
+            .iter()
+            .find_map(|line| line.trim().strip_prefix(label))?;
         rest.split_whitespace().nth(column)?.parse().ok()
     };
     Ok(Words {
@@ -127,7 +136,14 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     for &session in &place.sessions {
         let plan = &terms.plan.sessions[session];
         let _ = writeln!(text, "{channel} table t{session};");
-        statics(&mut text, terms.plan, channel, session, None, plan.routes.stable());
+        statics(
+            &mut text,
+            terms.plan,
+            channel,
+            session,
+            None,
+            plan.routes.stable(),
+        );
         for slice in 0..plan.routes.slices() {
             let routes = plan.routes.slice(slice);
             statics(&mut text, terms.plan, channel, session, Some(slice), routes);
@@ -206,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_session_that_is_not_up_is_not_established() {
-        let line = "b0  BGP  ---  start  2026-11-21 03:01:47.254412  Active  Socket: Connection refused";
+        let line =
+            "b0  BGP  ---  start  2026-11-21 03:01:47.254412  Active  Socket: Connection refused";
         assert!(!words(0, &[line.to_owned()]).unwrap().established);
     }
 }

@@ -53,7 +53,13 @@ impl Frr {
         run("chown", &["frr:frrvty", &sockets])?;
         std::fs::set_permissions(&place.sockets, std::fs::Permissions::from_mode(0o775))
             .at(&sockets)?;
-        let zebra = spawn(&place, ZEBRA, "zebra", &["-s", NETLINK_BUFFER], ZEBRA_CONFIGURATION)?;
+        let zebra = spawn(
+            &place,
+            ZEBRA,
+            "zebra",
+            &["-s", NETLINK_BUFFER],
+            ZEBRA_CONFIGURATION,
+        )?;
         wait_until("zebra's socket", START_PATIENCE, || {
             Ok(place.socket("zserv.api").exists().then_some(()))
         })?;
@@ -68,7 +74,13 @@ impl Frr {
             neighbor: terms.plan.our_address.to_string(),
             family: family(terms.plan.family),
             routes: (0..session.routes.slices())
-                .map(|slice| session.routes.slice(slice).map(|r| terms.plan.prefix(r)).collect())
+                .map(|slice| {
+                    session
+                        .routes
+                        .slice(slice)
+                        .map(|r| terms.plan.prefix(r))
+                        .collect()
+                })
                 .collect(),
             place,
             zebra,
@@ -88,11 +100,14 @@ impl Daemon for Frr {
         self.bgpd.must_run()
     }
 
-    fn words(&mut self, _session: usize) -> Result<Words> {
+    fn words(&mut self) -> Result<Vec<(usize, Words)>> {
         let text = self
             .vty
             .ask(&format!("show bgp neighbors {} json", self.neighbor))?;
-        words(&self.neighbor, &text)
+        Ok(vec![(
+            self.place.only_session(),
+            words(&self.neighbor, &text)?,
+        )])
     }
 
     fn table(&mut self, _session: usize) -> Result<HashSet<IpNet>> {
@@ -115,7 +130,8 @@ impl Daemon for Frr {
     }
 }
 
-const ZEBRA_CONFIGURATION: &str = "frr defaults traditional\nhostname zebra\nlog timestamp precision 6\n";
+const ZEBRA_CONFIGURATION: &str =
+    "frr defaults traditional\nhostname zebra\nlog timestamp precision 6\n";
 
 fn spawn(place: &Place, program: &str, name: &str, more: &[&str], text: &str) -> Result<Child> {
     let file = place.directory.join(format!("{name}.conf"));
@@ -133,7 +149,11 @@ fn spawn(place: &Place, program: &str, name: &str, more: &[&str], text: &str) ->
         .args(["-P", "0", "--log", "stdout", "--log-level", "informational"])
         .args(more);
     let log = place.directory.join(format!("{name}.log"));
-    Child::spawn(&format!("{name} in {}", place.namespace), &mut command, &log)
+    Child::spawn(
+        &format!("{name} in {}", place.namespace),
+        &mut command,
+        &log,
+    )
 }
 
 const fn family(family: LabFamily) -> &'static str {

@@ -47,7 +47,11 @@ impl Gobgp {
             .arg(&file)
             .args(["--api-hosts", &target]);
         let log = place.directory.join("gobgpd.log");
-        let child = Child::spawn(&format!("gobgpd in {}", place.namespace), &mut command, &log)?;
+        let child = Child::spawn(
+            &format!("gobgpd in {}", place.namespace),
+            &mut command,
+            &log,
+        )?;
         let session = &terms.plan.sessions[place.only_session()];
         let marked = |route| (terms.plan.prefix(route), Plan::community(route));
         let mut gobgp = Self {
@@ -121,12 +125,20 @@ impl Daemon for Gobgp {
         self.child.must_run()
     }
 
-    fn words(&mut self, _session: usize) -> Result<Words> {
-        words(&self.ask(&["neighbor", &self.neighbor, "-j"])?)
+    fn words(&mut self) -> Result<Vec<(usize, Words)>> {
+        let words = words(&self.ask(&["neighbor", &self.neighbor, "-j"])?)?;
+        Ok(vec![(self.place.only_session(), words)])
     }
 
     fn table(&mut self, _session: usize) -> Result<HashSet<IpNet>> {
-        let text = self.ask(&["neighbor", &self.neighbor, "adj-in", "-a", self.family, "-j"])?;
+        let text = self.ask(&[
+            "neighbor",
+            &self.neighbor,
+            "adj-in",
+            "-a",
+            self.family,
+            "-j",
+        ])?;
         prefixes(&text)
     }
 
@@ -189,7 +201,11 @@ fn words(text: &str) -> Result<Words> {
         line: format!(
             "{} {}, up since {}, flops {flops}",
             state["neighbor_address"].as_str().unwrap_or("?"),
-            if established { "Established" } else { "not Established" },
+            if established {
+                "Established"
+            } else {
+                "not Established"
+            },
             since.unwrap_or(0),
         ),
         established,
@@ -213,7 +229,10 @@ fn prefixes(text: &str) -> Result<HashSet<IpNet>> {
         return Ok(HashSet::new());
     }
     let table: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).at("gobgp rib -j")?;
-    table.keys().map(|prefix| prefix.parse().at(prefix)).collect()
+    table
+        .keys()
+        .map(|prefix| prefix.parse().at(prefix))
+        .collect()
 }
 
 /// GoBGP's version, in its own words.
@@ -237,7 +256,10 @@ mod tests {
         assert!(words.established);
         assert_eq!(words.since.as_deref(), Some("1795230107"));
         assert_eq!(words.prefixes_received, 2002);
-        assert_eq!((words.times_dropped, words.notifications), (Some(0), Some(0)));
+        assert_eq!(
+            (words.times_dropped, words.notifications),
+            (Some(0), Some(0))
+        );
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl Openbgpd {
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<String> {
-        run("bgpctl", &[&["-s", self.socket.as_str()], arguments].concat())
+        run(
+            "bgpctl",
+            &[&["-s", self.socket.as_str()], arguments].concat(),
+        )
     }
 
     fn bulk(&self, verb: &str, community: Option<(u32, u32)>, list: &str) -> Result<()> {
@@ -98,8 +101,9 @@ impl Daemon for Openbgpd {
         self.child.must_run()
     }
 
-    fn words(&mut self, _session: usize) -> Result<Words> {
-        words(&self.ask(&["-j", "show", "neighbor", &self.neighbor])?)
+    fn words(&mut self) -> Result<Vec<(usize, Words)>> {
+        let words = words(&self.ask(&["-j", "show", "neighbor", &self.neighbor])?)?;
+        Ok(vec![(self.place.only_session(), words)])
     }
 
     fn table(&mut self, _session: usize) -> Result<HashSet<IpNet>> {
@@ -152,7 +156,11 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
         place.socket("bgpd.sock").display(),
         terms.plan.our_address,
         session.address,
-        if session.peer_waits { "  passive\n" } else { "" },
+        if session.peer_waits {
+            "  passive\n"
+        } else {
+            ""
+        },
     )
 }
 
@@ -197,7 +205,10 @@ fn table(text: &str) -> HashSet<IpNet> {
 pub(super) fn version() -> Result<String> {
     let program = child::find("bgpctl").and_then(|_| {
         let program = std::path::Path::new(BGPD);
-        program.is_file().then_some(BGPD).ok_or_else(|| missing(BGPD))
+        program
+            .is_file()
+            .then_some(BGPD)
+            .ok_or_else(|| missing(BGPD))
     })?;
     let output = Command::new(program).arg("-V").output().at(BGPD)?;
     let said = [output.stdout, output.stderr].concat();
@@ -220,7 +231,10 @@ mod tests {
         let words = words(text).unwrap();
         assert!(words.established);
         assert_eq!(words.uptime, Some(Duration::from_secs(9)));
-        assert_eq!((words.opens_received, words.prefixes_received), (Some(1), 2002));
+        assert_eq!(
+            (words.opens_received, words.prefixes_received),
+            (Some(1), 2002)
+        );
     }
 
     #[test]

@@ -33,7 +33,11 @@ fn inside(name: &str, peer: PeerKind) -> bool {
         .args(arguments)
         .arg("--")
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("lab::daemons::tests::{name}"), "--nocapture"])
+        .args([
+            "--exact",
+            &format!("lab::daemons::tests::{name}"),
+            "--nocapture",
+        ])
         .env(sandbox::INSIDE, "1")
         .status()
         .unwrap();
@@ -86,7 +90,9 @@ fn announced(control: &mut BirdControl, session: usize) -> u64 {
     let lines = control
         .ask_lines(&format!("show protocols all b{session}"))
         .unwrap();
-    let line = lines.iter().find_map(|line| line.trim().strip_prefix("Routes:"));
+    let line = lines
+        .iter()
+        .find_map(|line| line.trim().strip_prefix("Routes:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap_or(0)
 }
@@ -110,7 +116,11 @@ fn try_daemon(name: &str, peer: PeerKind, family: &str) {
     };
     let mut daemons = Vec::new();
     for place in Place::all(peer, 2, run).unwrap() {
-        let addresses: Vec<IpAddr> = place.sessions.iter().map(|&s| plan.sessions[s].address).collect();
+        let addresses: Vec<IpAddr> = place
+            .sessions
+            .iter()
+            .map(|&s| plan.sessions[s].address)
+            .collect();
         network::build_namespace(&place.namespace, &addresses).unwrap();
         daemons.push(start(peer, place, terms).unwrap());
     }
@@ -126,6 +136,11 @@ fn try_daemon(name: &str, peer: PeerKind, family: &str) {
     std::fs::remove_dir_all(run).unwrap();
 }
 
+fn words(daemon: &mut dyn Daemon, session: usize) -> Words {
+    let all = daemon.words().unwrap();
+    all.into_iter().find(|(it, _)| *it == session).unwrap().1
+}
+
 fn try_session(
     daemon: &mut dyn Daemon,
     control: &mut BirdControl,
@@ -134,7 +149,7 @@ fn try_session(
     expected: &HashSet<IpNet>,
 ) {
     let before = wait_until("the table at the peer", PATIENCE, || {
-        let words = daemon.words(session)?;
+        let words = words(daemon, session);
         let complete = words.established && words.prefixes_received == expected.len() as u64;
         Ok(complete.then_some(words))
     })
@@ -155,11 +170,14 @@ fn try_session(
         daemon.change(session, 1, true).unwrap();
         wait_for(all);
     }
-    let after = daemon.words(session).unwrap();
-    assert_eq!(after.breaks_since(&before, Duration::ZERO), Vec::<String>::new());
+    let after = words(daemon, session);
+    assert_eq!(
+        after.breaks_since(&before, Duration::ZERO),
+        Vec::<String>::new()
+    );
     control.ask_lines(&format!("restart b{session}")).unwrap();
     wait_until("the break to be told", PATIENCE, || {
-        let words = daemon.words(session)?;
+        let words = words(daemon, session);
         let breaks = words.breaks_since(&after, Duration::ZERO);
         Ok((words.established && !breaks.is_empty()).then_some(()))
     })
@@ -198,7 +216,11 @@ fn gobgp_speaks_ipv6() {
 
 #[test]
 fn openbgpd_is_started_asked_and_changed() {
-    try_daemon("openbgpd_is_started_asked_and_changed", PeerKind::Openbgpd, "4");
+    try_daemon(
+        "openbgpd_is_started_asked_and_changed",
+        PeerKind::Openbgpd,
+        "4",
+    );
 }
 
 #[test]

@@ -58,7 +58,11 @@ impl Words {
             ));
         }
         for (what, now, then) in [
-            ("times established", self.times_established, before.times_established),
+            (
+                "times established",
+                self.times_established,
+                before.times_established,
+            ),
             ("times dropped", self.times_dropped, before.times_dropped),
             ("OPENs received", self.opens_received, before.opens_received),
             ("NOTIFICATIONs", self.notifications, before.notifications),
@@ -95,8 +99,9 @@ fn same_moment(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// Seconds since midnight of `hh:mm:ss.ffffff`.
 fn seconds(time: &str) -> Option<f64> {
-    time.split(':')
-        .try_fold(0.0, |sum, part| Some(sum * 60.0 + part.parse::<f64>().ok()?))
+    time.split(':').try_fold(0.0, |sum, part| {
+        Some(sum * 60.0 + part.parse::<f64>().ok()?)
+    })
 }
 
 #[cfg(test)]
@@ -115,13 +120,19 @@ mod tests {
 
     #[test]
     fn rounding_is_no_break() {
-        let (one, other) = (words("2026-11-21 03:26:56.140616"), words("2026-11-21 03:26:56.140615"));
+        let (one, other) = (
+            words("2026-11-21 03:26:56.140616"),
+            words("2026-11-21 03:26:56.140615"),
+        );
         assert!(one.breaks_since(&other, Duration::ZERO).is_empty());
     }
 
     #[test]
     fn another_moment_is_a_break() {
-        let (one, other) = (words("2026-11-21 03:26:57.140615"), words("2026-11-21 03:26:56.140615"));
+        let (one, other) = (
+            words("2026-11-21 03:26:57.140615"),
+            words("2026-11-21 03:26:56.140615"),
+        );
         assert_eq!(one.breaks_since(&other, Duration::ZERO).len(), 1);
     }
 
@@ -138,8 +149,15 @@ mod tests {
     #[test]
     fn too_short_an_uptime_is_a_break() {
         let before = words("x");
-        assert!(before.breaks_since(&before, Duration::from_secs(1)).is_empty());
-        assert_eq!(before.breaks_since(&before, Duration::from_secs(9)).len(), 1);
+        assert!(
+            before
+                .breaks_since(&before, Duration::from_secs(1))
+                .is_empty()
+        );
+        assert_eq!(
+            before.breaks_since(&before, Duration::from_secs(9)).len(),
+            1
+        );
     }
 
     #[test]

@@ -1,0 +1,296 @@
+//! The report of a run: JSON for programs, a summary for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use pcaps::check::Report as WireReport;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::daemons::Words;
+use super::judge::{Differences, ToldCounts};
+use super::options::{CutKind, LabOptions};
+
+/// The verdict on a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    /// No peer noticed anything.
+    Pass,
+    /// Nothing wrong was seen, but not everything could be seen.
+    Inconclusive,
+    /// A peer noticed.
+    Fail,
+}
+
+/// Everything about a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The verdict.
+    pub(crate) verdict: Verdict,
+    /// Why it is not a pass, a line each.
+    pub(crate) reasons: Vec<String>,
+    /// Who took part.
+    pub(crate) versions: Versions,
+    /// What was asked for, the seed included.
+    pub(crate) load: LabOptions,
+    /// Sessions that were lost, as the peers' daemons tell it.
+    pub(crate) flaps: u64,
+    /// RSTs, FINs and NOTIFICATIONs on the wire.
+    pub(crate) resets: u64,
+    /// Routes missing in a table in the end.
+    pub(crate) missing: u64,
+    /// Routes in a table that must not be there in the end.
+    pub(crate) extra: u64,
+    /// Routes told again without a change: same attributes, or withdrawn and announced though they never change.
+    pub(crate) duplicates: u64,
+    /// Every failover.
+    pub(crate) failovers: Vec<Failover>,
+    /// Times over all failovers.
+    pub(crate) takeover: TakeoverTimes,
+    /// Time without protection, since it was there first, milliseconds.
+    pub(crate) unprotected_ms: f64,
+    /// Changes of the active that nobody asked for.
+    pub(crate) false_alarms: u32,
+    /// Processes that ended without having been cut.
+    pub(crate) unplanned_ends: u32,
+    /// Slices of routes that came or went during the run.
+    pub(crate) churned_slices: u64,
+    /// What the peers were told.
+    pub(crate) told: ToldCounts,
+    /// The first faults in what the peers were told.
+    pub(crate) told_examples: Vec<String>,
+    /// Each session, in its peer's words.
+    pub(crate) sessions: Vec<SessionReport>,
+    /// Our own table in the end.
+    pub(crate) our_table: Differences,
+    /// The wire.
+    pub(crate) wire: WireSummary,
+    /// Length of the run, seconds.
+    pub(crate) seconds: f64,
+}
+
+/// Versions of everything that took part.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Versions {
+    /// This program.
+    pub(crate) lab: &'static str,
+    /// The peers' daemon.
+    pub(crate) peer: String,
+    /// The kernel.
+    pub(crate) kernel: String,
+}
+
+/// A failover.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Failover {
+    /// How the active was cut.
+    pub(crate) kind: CutKind,
+    /// Seconds since the run began.
+    pub(crate) at_s: f64,
+    /// The slot of the survivor.
+    pub(crate) survivor: String,
+    /// From the cut to the survivor's first segment, the first session's, milliseconds.
+    pub(crate) first_segment_ms: Option<f64>,
+    /// The same for the last session that was served.
+    pub(crate) last_session_ms: Option<f64>,
+    /// Sessions that saw a segment of the survivor before the next cut.
+    pub(crate) sessions_served: usize,
+    /// From the cut to the first acknowledgement that went beyond every earlier one, milliseconds.
+    pub(crate) first_advance_ms: Option<f64>,
+    /// UPDATEs to the peers in the second after the cut (they go on changing meanwhile).
+    pub(crate) updates_after: u64,
+    /// From the cut until the next standby had everything, milliseconds.
+    pub(crate) protected_again_ms: f64,
+    /// In the survivor's own words.
+    pub(crate) own_words: Value,
+}
+
+/// Times over all failovers and sessions, milliseconds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct TakeoverTimes {
+    /// From the cut to the first segment of a session.
+    pub(crate) first_segment: Spread,
+    /// From the cut to the first advancing acknowledgement of a session.
+    pub(crate) first_advance: Spread,
+}
+
+/// A distribution, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    /// Values.
+    pub(crate) count: usize,
+    /// Half of them are not above.
+    pub(crate) median_ms: f64,
+    /// 99 of 100 are not above.
+    pub(crate) p99_ms: f64,
+    /// The largest.
+    pub(crate) max_ms: f64,
+}
+
+impl Spread {
+    /// The distribution of `values`.
+    pub(crate) fn of(mut values: Vec<Duration>) -> Self {
+        values.sort_unstable();
+        let Some(last) = values.last() else {
+            return Self::default();
+        };
+        // The nearest rank.
+        let rank = |percent: usize| values[(values.len() * percent).div_ceil(100).max(1) - 1];
+        Self {
+            count: values.len(),
+            median_ms: milliseconds(rank(50)),
+            p99_ms: milliseconds(rank(99)),
+            max_ms: milliseconds(*last),
+        }
+    }
+}
+
+/// A time in milliseconds, to the microsecond.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A session in its peer's words.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SessionReport {
+    /// The peer's address.
+    pub(crate) peer: String,
+    /// Before the first cut.
+    pub(crate) before: Words,
+    /// After the last.
+    pub(crate) after: Words,
+    /// What tells that it was not one unbroken session.
+    pub(crate) breaks: Vec<String>,
+    /// The peer's table in the end.
+    pub(crate) table: Differences,
+}
+
+/// The wire, as judged by an independent view of TCP.
+#[derive(Debug, Serialize)]
+pub(crate) struct WireSummary {
+    /// Its verdict.
+    pub(crate) verdict: pcaps::check::Verdict,
+    /// What could not be judged.
+    pub(crate) unjudged: Vec<String>,
+    /// Rules that were broken, and how often.
+    pub(crate) broken: std::collections::BTreeMap<String, u64>,
+    /// The first violations in words.
+    pub(crate) violations: Vec<String>,
+    /// Exchanges of SYN; one a session is right.
+    pub(crate) syn_exchanges: u32,
+    /// Packets.
+    pub(crate) packets: u64,
+    /// Frames that the capture lost.
+    pub(crate) dropped: u64,
+    /// Segments of ours that carried only what was sent before.
+    pub(crate) retransmitted: u64,
+}
+
+/// Violations that are told in words.
+const VIOLATIONS_MAX: usize = 20;
+
+impl WireSummary {
+    /// The summary of a checker's report.
+    pub(crate) fn of(report: &WireReport, dropped: u64) -> Self {
+        let ours = report.flows.iter().filter_map(|flow| {
+            Some(match flow.ours? {
+                pcaps::flow::Direction::FromClient => &flow.from_client,
+                pcaps::flow::Direction::FromServer => &flow.from_server,
+            })
+        });
+        Self {
+            verdict: report.verdict,
+            unjudged: report.unjudged.clone(),
+            broken: report
+                .broken
+                .iter()
+                .map(|(rule, count)| (rule.name().to_owned(), *count))
+                .collect(),
+            violations: report
+                .violations
+                .iter()
+                .take(VIOLATIONS_MAX)
+                .map(ToString::to_string)
+                .collect(),
+            syn_exchanges: report.sessions.iter().map(|it| it.syn_exchanges).sum(),
+            packets: report.capture.packets,
+            dropped,
+            retransmitted: ours.map(|direction| direction.retransmitted_segments).sum(),
+        }
+    }
+}
+
+/// RSTs, FINs and NOTIFICATIONs of a capture.
+pub(crate) fn resets(report: &WireReport) -> u64 {
+    report
+        .sessions
+        .iter()
+        .map(|it| it.resets + u64::from(it.fins) + u64::from(it.notifications))
+        .sum()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = &self.takeover.first_segment;
+        writeln!(
+            f,
+            "{} failovers ({}) over {} sessions with {} in {:.0} s",
+            self.failovers.len(),
+            self.load.kind.name(),
+            self.load.sessions,
+            self.versions.peer.lines().next().unwrap_or_default(),
+            self.seconds
+        )?;
+        writeln!(
+            f,
+            "silence until the survivor's first segment: median {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+            times.median_ms, times.p99_ms, times.max_ms
+        )?;
+        writeln!(
+            f,
+            "flaps {}, resets {}, missing {}, extra {}, duplicates {}",
+            self.flaps, self.resets, self.missing, self.extra, self.duplicates
+        )?;
+        writeln!(
+            f,
+            "wire: {} packets, {} SYN exchanges, {} segments sent again, {} rules broken",
+            self.wire.packets,
+            self.wire.syn_exchanges,
+            self.wire.retransmitted,
+            self.wire.broken.values().sum::<u64>()
+        )?;
+        writeln!(
+            f,
+            "unprotected for {:.0} ms in all; false alarms {}, unplanned ends {}",
+            self.unprotected_ms, self.false_alarms, self.unplanned_ends
+        )?;
+        for reason in &self.reasons {
+            writeln!(f, "  {reason}")?;
+        }
+        let verdict = match self.verdict {
+            Verdict::Pass => "PASS",
+            Verdict::Inconclusive => "INCONCLUSIVE",
+            Verdict::Fail => "FAIL",
+        };
+        write!(f, "verdict: {verdict}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_names_the_nearest_ranks() {
+        let values = (1..=100).rev().map(Duration::from_millis).collect();
+        let spread = Spread::of(values);
+        assert_eq!(
+            (spread.median_ms, spread.p99_ms, spread.max_ms),
+            (50.0, 99.0, 100.0)
+        );
+        assert_eq!(Spread::of(vec![]), Spread::default());
+        let one = Spread::of(vec![Duration::from_micros(1500)]);
+        assert_eq!((one.median_ms, one.p99_ms), (1.5, 1.5));
+    }
+}

@@ -1,0 +1,208 @@
+//! A whole run, from the command line to the report.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::churn::Churn;
+use super::daemons::{self, Words};
+use super::error::{At, LabError, Result};
+use super::failover::{self, Cut};
+use super::options::LabOptions;
+use super::progress::Progress;
+use super::random::Random;
+use super::report::{Report, Verdict, Versions};
+use super::stage::Stage;
+use super::verdict::{Found, conclude};
+use super::{interrupt, sandbox};
+
+/// Nothing may change for so long after the last change, so that late mistakes are seen.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Runs the laboratory.
+///
+/// # Errors
+/// The laboratory itself failed; what the route processors did wrong is in the report.
+pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
+    options.check()?;
+    sandbox::enter(options.peer)?;
+    interrupt::listen()?;
+    let seed = *options.seed.get_or_insert_with(fresh_seed);
+    let versions = versions(&options)?;
+    let directory = make_directory(&options, seed)?;
+    let progress = Progress::begin();
+    progress.say(&format!(
+        "seed {seed}; logs and captures in {}",
+        directory.display()
+    ));
+    let report = play(&options, versions, &directory, progress)?;
+    if let Some(file) = &options.report {
+        let text = serde_json::to_string_pretty(&report).at("report")?;
+        std::fs::write(file, text + "\n").at(file.display())?;
+    }
+    if report.verdict == Verdict::Pass && !options.keep {
+        std::fs::remove_dir_all(&directory).at(directory.display())?;
+    } else {
+        progress.say(&format!("kept: {}", directory.display()));
+    }
+    Ok(report)
+}
+
+fn play(
+    options: &LabOptions,
+    versions: Versions,
+    directory: &Path,
+    progress: Progress,
+) -> Result<Report> {
+    let seed = options.seed.unwrap_or(0);
+    let mut stage = Stage::build(options, directory, &progress)?;
+    let before = stage.words()?;
+    let spoken = Instant::now();
+    say_words(&progress, "the peers before the first cut", &before);
+    let mut churn = None;
+    if options.churn_ms > 0 {
+        let mean = Duration::from_millis(options.churn_ms);
+        let (plan, announced) = (&stage.plan, &stage.announced);
+        let nodes = stage.pair.sockets();
+        churn = Some(Churn::start(
+            plan,
+            announced,
+            &stage.daemons,
+            nodes,
+            mean,
+            seed,
+            directory,
+        )?);
+    }
+    let (cuts, mut reasons) = cut_all(options, &mut stage, churn.as_mut(), seed, &progress)?;
+    let changes = churn.map_or(Ok(0), Churn::stop)?;
+    progress.say(&format!(
+        "{changes} slices of routes came or went meanwhile; waiting for quiet"
+    ));
+    if let Err(error) = stage.wait_full() {
+        interrupt::check()?;
+        reasons.push(error.to_string());
+    }
+    stage.pair.rest(QUIET)?;
+    let elapsed = spoken.elapsed();
+    let after = stage.words()?;
+    say_words(&progress, "the peers after the last cut", &after);
+    let tables = stage.tables()?;
+    let our_table = stage.our_table()?;
+    let noticed = stage.pair.noticed();
+    let (plan, announced) = (stage.plan.clone(), std::sync::Arc::clone(&stage.announced));
+    let captured = stage.take_down()?;
+    progress.say("judging the capture");
+    let report = conclude(Found {
+        options,
+        versions,
+        plan: &plan,
+        announced: &announced,
+        cuts,
+        before,
+        after,
+        elapsed,
+        tables,
+        our_table,
+        noticed,
+        changes,
+        captured: &captured,
+        reasons,
+        length: progress.elapsed(),
+    })?;
+    if let Some(target) = &options.capture {
+        convert(&captured.wire, target)?;
+    }
+    Ok(report)
+}
+
+/// Makes every cut; what ends the series early is a reason against a pass.
+fn cut_all(
+    options: &LabOptions,
+    stage: &mut Stage,
+    mut churn: Option<&mut Churn>,
+    seed: u64,
+    progress: &Progress,
+) -> Result<(Vec<Cut>, Vec<String>)> {
+    let mut random = Random::new(seed);
+    let mut cuts: Vec<Cut> = Vec::new();
+    for number in 1..=options.failovers {
+        if let Some(churn) = &mut churn {
+            churn.must_run()?;
+        }
+        match failover::cut(&mut stage.pair, options, &mut random) {
+            Ok(cut) => {
+                progress.say(&format!(
+                    "failover {number} of {} ({}): protected again after {:.0} ms",
+                    options.failovers,
+                    options.kind.name(),
+                    cut.protected_again.as_secs_f64() * 1e3,
+                ));
+                cuts.push(cut);
+            }
+            Err(error) => {
+                interrupt::check()?;
+                let reason = format!("failover {number}: {error}");
+                progress.say(&reason);
+                return Ok((cuts, vec![reason]));
+            }
+        }
+    }
+    Ok((cuts, Vec::new()))
+}
+
+/// Lines of peers that are said; the rest is in the report.
+const WORDS_MAX: usize = 4;
+
+fn say_words(progress: &Progress, what: &str, words: &[Words]) {
+    progress.say(&format!("{what}:"));
+    for words in words.iter().take(WORDS_MAX) {
+        eprintln!("             {}", words.line);
+    }
+    if words.len() > WORDS_MAX {
+        eprintln!("             ... and {} more", words.len() - WORDS_MAX);
+    }
+}
+
+fn convert(from: &Path, to: &Path) -> Result<()> {
+    let reader = pcaps::reader::CaptureReader::open(from).at(from.display())?;
+    let target = std::fs::File::create(to).at(to.display())?;
+    pcaps::writer::convert(reader, std::io::BufWriter::new(target))
+        .map(drop)
+        .at(to.display())
+}
+
+fn versions(options: &LabOptions) -> Result<Versions> {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").at("kernel version")?;
+    Ok(Versions {
+        lab: env!("CARGO_PKG_VERSION"),
+        peer: daemons::version(options.peer)?,
+        kernel: kernel.trim().to_owned(),
+    })
+}
+
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
+    // Short enough to be typed.
+    Random::new(nanos).below(1_000_000_000)
+}
+
+fn make_directory(options: &LabOptions, seed: u64) -> Result<PathBuf> {
+    let parent = options.directory.clone().unwrap_or_else(std::env::temp_dir);
+    let parent = std::path::absolute(&parent).at(parent.display())?;
+    for number in 0..1000 {
+        let directory = parent.join(match number {
+            0 => format!("bgp-demo-lab-{seed}"),
+            number => format!("bgp-demo-lab-{seed}.{number}"),
+        });
+        match std::fs::create_dir(&directory) {
+            Ok(()) => return Ok(directory),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).at(directory.display()),
+        }
+    }
+    Err(LabError::new(format!(
+        "{}: too many directories of runs with the seed {seed}; remove some",
+        parent.display()
+    )))
+}
