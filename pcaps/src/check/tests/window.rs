@@ -134,6 +134,22 @@ fn octets_behind_the_fin_are_found() {
 }
 
 #[test]
+fn fin_that_moves_is_found() {
+    let mut conversation = open();
+    conversation.exchange(S, b"octets").fin(S);
+    conversation.bent(S, |segment| {
+        segment.flags = Flags::FIN.with(Flags::ACK);
+        segment.seg_seq = segment.seg_seq.wrapping_sub(4);
+    });
+    let report = check(&conversation);
+    assert_eq!(
+        report.broken.get(&Rule::OctetsConsistent),
+        Some(&1),
+        "{report}"
+    );
+}
+
+#[test]
 fn segment_far_from_the_stream_is_told() {
     let mut conversation = open();
     conversation.bent(S, |segment| {
