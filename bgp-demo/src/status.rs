@@ -50,6 +50,8 @@ pub struct PeerStatus {
     pub families: Vec<Family>,
     /// Prefixes in Adj-RIB-In.
     pub prefixes_in: usize,
+    /// Prefixes in Adj-RIB-Out: those that the peer has been told.
+    pub prefixes_out: usize,
     /// Prefixes whose telling is outstanding, as far as the first walk has come.
     pub backlog: usize,
     /// Everything that is to be told has been told, End-of-RIB included.
@@ -109,6 +111,7 @@ impl Speaker {
                 .map(|it| it.families.iter().collect())
                 .unwrap_or_default(),
             prefixes_in: peer.adj_rib_in.len(),
+            prefixes_out: peer.adj_rib_out.as_ref().map_or(0, AdjRibOut::len),
             backlog: peer.adj_rib_out.as_ref().map_or(0, AdjRibOut::differences),
             settled: peer.adj_rib_out.as_ref().is_some_and(|it| !it.has_work()),
             counters: peer.counters,

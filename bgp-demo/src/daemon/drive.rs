@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use tcp_ha::{Full, Stack, StackEvents};
 use tokio::sync::mpsc;
@@ -20,7 +20,8 @@ const TURN_MESSAGES: usize = 64;
 pub(super) struct Driver {
     pub(super) config: DaemonConfig,
     pub(super) stack: Stack,
-    begun: tokio::time::Instant,
+    /// The speaker's clock begins with the time of day, so that a session may be older than this process.
+    begun: (tokio::time::Instant, Instant),
     pub(super) speaker: Option<Speaker>,
     pub(super) connections: BTreeMap<ConnId, Connection>,
     /// Connections with something to send and, as far as is known, room for it.
@@ -39,7 +40,7 @@ impl Driver {
         Self {
             config,
             stack,
-            begun: tokio::time::Instant::now(),
+            begun: (tokio::time::Instant::now(), time_of_day()),
             speaker: None,
             connections: BTreeMap::new(),
             ready: BTreeSet::new(),
@@ -52,7 +53,7 @@ impl Driver {
     }
 
     pub(super) fn now(&self) -> Instant {
-        Instant::ZERO + self.begun.elapsed()
+        self.begun.1 + self.begun.0.elapsed()
     }
 
     pub(super) async fn run(
@@ -62,7 +63,7 @@ impl Driver {
     ) -> DaemonEnded {
         loop {
             let timer = self.speaker.as_ref().and_then(Speaker::next_timeout);
-            let at = timer.map(|at| self.begun + Duration::from_micros(at.as_micros()));
+            let at = timer.map(|at| self.begun.0 + at.since(self.begun.1));
             tokio::select! {
                 event = events.next() => {
                     let Some(event) = event else {
@@ -312,6 +313,11 @@ impl Driver {
                 .sum()
         })
     }
+}
+
+fn time_of_day() -> Instant {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Instant::ZERO + since_1970.unwrap_or_default()
 }
 
 async fn sleep_until(at: Option<tokio::time::Instant>) {

@@ -38,6 +38,8 @@ pub struct AdjRibOut {
     /// What was told (none: nothing) where that is not what should be told.
     told: BTreeMap<Prefix, Option<Attributes>>,
     swept: Swept,
+    /// Prefixes that are told something.
+    prefixes: usize,
     /// What is to be sent next, grouped.
     plan: VecDeque<Group>,
     /// Where the next plan begins among the differences, so that each gets its turn.
@@ -56,6 +58,7 @@ impl AdjRibOut {
         Self {
             told: BTreeMap::new(),
             swept: Swept::Nothing,
+            prefixes: 0,
             plan: VecDeque::new(),
             turn: None,
             end_of_rib_owed: families,
@@ -98,14 +101,32 @@ impl AdjRibOut {
         mut desired: impl FnMut(&Prefix, Option<&Path>) -> Option<Attributes>,
     ) {
         let want = desired(&prefix, loc_rib.best(&prefix));
+        if self.told(&prefix, want.clone()).is_some() {
+            self.prefixes -= 1;
+        }
         if Swept::UpTo(prefix) > self.swept {
             self.sweep(loc_rib, desired, usize::MAX, Some(prefix));
+        }
+        if told.is_some() {
+            self.prefixes += 1;
         }
         if told == want {
             self.told.remove(&prefix);
         } else {
             self.told.insert(prefix, told);
         }
+    }
+
+    /// How many prefixes the peer is told something for.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.prefixes
+    }
+
+    /// Whether the peer is told nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.prefixes == 0
     }
 
     /// How far the first walk has come.
@@ -152,9 +173,12 @@ impl AdjRibOut {
         self.told.contains_key(prefix)
     }
 
-    /// The peer is told now what it should be told.
-    pub fn settle(&mut self, prefix: &Prefix) {
-        self.told.remove(prefix);
+    /// The peer is told now what it should be told: something, or with `withdrawn` nothing.
+    pub fn settle(&mut self, prefix: &Prefix, withdrawn: bool) {
+        if let Some(before) = self.told.remove(prefix) {
+            self.prefixes += usize::from(!withdrawn);
+            self.prefixes -= usize::from(before.is_some());
+        }
     }
 
     /// The family whose End-of-RIB is due: everything else has been told.

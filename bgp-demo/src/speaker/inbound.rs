@@ -231,11 +231,14 @@ impl Speaker {
         peer.counters.end_of_ribs_in += u64::from(update.end_of_rib.is_some());
         if !update.faults.is_empty() {
             peer.counters.faults_in += 1;
-            let what: Vec<String> = update.faults.iter().map(ToString::to_string).collect();
-            out.push(Output::Fault {
-                peer: peer.config.address,
-                what: what.join("; "),
-            });
+            // A peer that errs all the time must not fill the log.
+            if peer.counters.faults_in.is_power_of_two() {
+                let what: Vec<String> = update.faults.iter().map(ToString::to_string).collect();
+                out.push(Output::Fault {
+                    peer: peer.config.address,
+                    what: what.join("; "),
+                });
+            }
         }
         for prefix in update.withdrawn {
             self.peer_mut(index).counters.withdrawn_in += 1;

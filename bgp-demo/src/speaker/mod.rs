@@ -154,7 +154,7 @@ pub enum Output {
         /// Why, in one line.
         reason: String,
     },
-    /// An UPDATE had errors that did not end the session (RFC 7606); for the log.
+    /// An UPDATE had errors that did not end the session (RFC 7606); for the log: the first, second, fourth and so on of a peer.
     Fault {
         /// The peer.
         peer: IpAddr,

@@ -98,7 +98,7 @@ impl Speaker {
                 waiting.push_front(prefix);
             }
             for prefix in &batch {
-                adj_rib_out.settle(prefix);
+                adj_rib_out.settle(prefix, attributes.is_none());
             }
             adj_rib_out.resume(waiting);
             let counters = &mut peer.counters;
