@@ -1,5 +1,6 @@
 //! The command line, the same for both binaries.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -58,10 +59,11 @@ impl Ask {
     #[must_use]
     pub fn run(&self) -> ExitCode {
         match self.answer() {
-            Ok(document) => {
-                println!("{document}");
-                ExitCode::SUCCESS
-            }
+            // Who reads only the beginning of a long answer has closed the pipe; that is no failure of ours to tell of.
+            Ok(document) => match writeln!(std::io::stdout(), "{document}") {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            },
             Err(why) => {
                 eprintln!("{why}");
                 ExitCode::FAILURE

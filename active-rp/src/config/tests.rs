@@ -132,6 +132,14 @@ fn a_good_file_says_everything() {
 }
 
 #[test]
+fn the_example_is_good() {
+    let config = Files::new()
+        .load(include_str!("../../example.toml"), "")
+        .unwrap();
+    assert_eq!(config.bgp.peers.len(), 2);
+}
+
+#[test]
 fn what_has_a_default_may_be_left_out() {
     let text = GOOD
         .lines()

@@ -86,23 +86,30 @@ pub async fn attend<N: Node>(
         tokio::select! {
             how = &mut ended => return how,
             Some(()) = told.recv() => break,
-            Some(Asked { request, answer }) = asked.recv() => {
-                let node = node.clone();
-                // Nobody waits for what another one asked.
-                tokio::spawn(async move {
-                    let _ = answer.send(answered(&node, request).await);
-                });
-            }
+            Some(question) = asked.recv() => answer(&node, question),
         }
     }
-    tokio::select! {
-        how = leave(&node, &mut ended) => how,
-        Some(()) = told.recv() => Ended::Stopped,
+    let leaving = leave(&node, ended);
+    tokio::pin!(leaving);
+    loop {
+        tokio::select! {
+            how = &mut leaving => return how,
+            Some(()) = told.recv() => return Ended::Stopped,
+            Some(question) = asked.recv() => answer(&node, question),
+        }
     }
 }
 
+/// Nobody waits for what another one asked.
+fn answer<N: Node>(node: &N, Asked { request, answer }: Asked) {
+    let node = node.clone();
+    tokio::spawn(async move {
+        let _ = answer.send(answered(&node, request).await);
+    });
+}
+
 /// The planned end: hands over where there is somebody to hand over to.
-async fn leave<N: Node>(node: &N, ended: &mut (impl Future<Output = Ended> + Unpin)) -> Ended {
+async fn leave<N: Node>(node: &N, ended: impl Future<Output = Ended>) -> Ended {
     if node.has_standby().await {
         info!("told to end: handing over first");
         match timeout(LEAVE_LIMIT, node.switchover()).await {

@@ -233,3 +233,14 @@ async fn a_fenced_node_ends_with_its_reason() {
     running.end.send(fenced.clone()).unwrap();
     assert_eq!(running.attending.await.unwrap(), fenced);
 }
+
+#[tokio::test]
+async fn questions_are_answered_while_it_leaves() {
+    let node = Fake::with(true, false, true);
+    let running = run(&node);
+    running.told.send(()).await.unwrap();
+    while node.told().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.ask(Request::Status).await.is_ok());
+}

@@ -19,7 +19,7 @@ pub struct Speaking {
 }
 
 impl Speaking {
-    /// Starts both; the future drives the speaker and resolves when it has ended.
+    /// Starts both; the future resolves when the speaker has ended.
     ///
     /// # Errors
     /// One line that says what is wrong and what to do.
@@ -44,10 +44,13 @@ impl Speaking {
                 .map_or_else(Vec::new, |file| file.routes.clone()),
         };
         let (daemon, run) = Daemon::start(config, stack.clone(), events);
+        let run = tokio::spawn(run);
         let ended = async {
             match run.await {
-                DaemonEnded::Fenced(reason) => Ended::Fenced(reason),
-                DaemonEnded::Failed(reason) => Ended::Failed(reason),
+                Ok(DaemonEnded::Fenced(reason)) => Ended::Fenced(reason),
+                Ok(DaemonEnded::Failed(reason)) => Ended::Failed(reason),
+                // Sessions without a speaker are better served by the standby.
+                Err(error) => Ended::Failed(format!("the speaker has failed: {error}")),
             }
         };
         Ok((Self { stack, daemon }, ended))
