@@ -29,14 +29,15 @@ pub struct Config {
     pub max_rto: Duration,
     /// RTO before the first sample, RFC 6298 (2.1). 10 ms to 10 s.
     pub initial_rto: Duration,
-    /// How long an acknowledgement may wait for company (RFC 9293 MUST-58: below
+    /// How long an acknowledgement may wait for company (RFC 9293 MUST-40: below
     /// 500 ms). 0 acknowledges at once.
     pub delayed_ack: Duration,
     /// Maximum segment lifetime; TIME-WAIT lasts two of them.
     pub msl: Duration,
     /// Silence of the peer after which FIN-WAIT-2 is given up.
     pub fin_wait_2_limit: Duration,
-    /// Retransmissions of a SYN before the opening is given up.
+    /// Retransmissions of a SYN before the opening is given up; the default waits for three
+    /// minutes (RFC 9293 MUST-23).
     pub syn_retries: u8,
     /// Retransmissions of a SYN-ACK before a half-open connection is dropped.
     pub syn_ack_retries: u8,
@@ -80,7 +81,7 @@ impl Default for Config {
             delayed_ack: Duration::from_millis(40),
             msl: Duration::from_secs(30),
             fin_wait_2_limit: Duration::from_secs(120),
-            syn_retries: 6,
+            syn_retries: 7,
             syn_ack_retries: 5,
             max_retransmits: 15,
             mtu: 1_500,

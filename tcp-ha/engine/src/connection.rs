@@ -5,7 +5,7 @@ use crate::checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
     SendState, TimersState,
 };
-use crate::config::{Config, ConnectionOptions};
+use crate::config::{Config, ConnectionOptions, ReceiveMode};
 use crate::counters::Counters;
 use crate::effects::{CloseCause, Effects, Envelope};
 use crate::four_tuple::FourTuple;
@@ -21,7 +21,7 @@ use crate::state::{Opener, State};
 use crate::time::Instant;
 
 /// Acknowledgements at once at the start of a connection, so that the peer's slow start is
-/// not held up (as Linux does).
+/// not held up (as Linux does), and after a takeover, since the peer may be in a timeout.
 const QUICK_ACKS: u32 = 16;
 /// Default MSS for IPv4 and IPv6 where the peer's SYN has none (RFC 9293 MUST-15).
 const DEFAULT_MSS: (u16, u16) = (536, 1_220);
@@ -152,6 +152,10 @@ impl Connection {
         };
         let mut connection =
             Connection::from_state(id, &fresh, SendBuffer::new(), RecvBuffer::new(1, &[]));
+        if options.receive_mode == ReceiveMode::Marked {
+            // A trailing part made safe costs a record.
+            connection.passing.quick_acks = 0;
+        }
         connection.rtt.tsval_sent = connection.timestamp_clock(ctx.now);
         connection
     }

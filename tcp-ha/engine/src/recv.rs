@@ -37,9 +37,7 @@ impl Connection {
             .passing
             .largest_text
             .clamp(MIN_FULL_TEXT, u64::from(self.identity.our_mss));
-        // A trailing part made safe costs a record, so no haste with `Marked`.
-        let logged = self.identity.options.receive_mode == ReceiveMode::Logged;
-        let quick = logged && self.passing.quick_acks > 0;
+        let quick = self.passing.quick_acks > 0;
         self.passing.quick_acks = self.passing.quick_acks.saturating_sub(1);
         let second = self.recv.nxt - self.recv.last_ack_sent > full;
         if had_gap || quick || second || ctx.config.delayed_ack.is_zero() {

@@ -10,7 +10,7 @@ use core::time::Duration;
 const HOLD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Connection {
-    /// Goes on after a takeover (DESIGN: "speak").
+    /// Goes on after a takeover; the first words are:
     ///
     /// 1. An ACK in the window: ACK = SAFE, the same right edge, SEQ = SND.MAX.
     /// 2. The first unacknowledged segment; where nothing is outstanding or its octets are
@@ -29,6 +29,9 @@ impl Connection {
         self.timers.progress_at = ctx.now;
         self.timers.sent_at = ctx.now;
         self.rearm_keepalive(ctx.now);
+        if self.state() == State::FinWait2 {
+            self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
+        }
         self.passing.timed = None;
         match self.state() {
             State::SynSent | State::SynReceived => self.emit_syn(ctx),

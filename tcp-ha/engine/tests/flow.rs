@@ -251,7 +251,8 @@ fn a_syn_that_nobody_hears_is_repeated_and_given_up() {
     wire.connect(A, nodelay());
     wire.run_until(|wire| wire.closed(A).is_some());
     assert_eq!(wire.closed(A), Some(CloseCause::TimedOut));
-    assert_eq!(wire.ends[A].sent.len(), 7);
+    assert_eq!(wire.ends[A].sent.len(), 8);
+    assert!(wire.ends[A].events.len() == 1);
 }
 
 #[test]

@@ -277,3 +277,18 @@ fn ten_thousand_connections_keep_their_own_time() {
     }
     assert_eq!(engine.connections().count(), 10_000);
 }
+
+#[test]
+fn our_own_open_may_reuse_a_connection_in_time_wait_after_a_second() {
+    let mut wire = in_time_wait();
+    let (a, b) = (wire.ends[A].socket, wire.ends[B].socket);
+    let old = wire.ends[A].engine.snapshot(wire.id(A)).unwrap();
+    let now = wire.now;
+    let at_once = wire.act(A, |engine, fx| engine.connect(now, a, b, plain(), fx));
+    assert_eq!(at_once, Err(Error::AddressInUse));
+    wire.run_for(Duration::from_millis(1_200));
+    wire.connect(A, plain());
+    wire.run_until(|wire| wire.state(A) == Some(State::Established));
+    let new = wire.ends[A].engine.snapshot(wire.id(A)).unwrap();
+    assert!(old.identity.iss.at(old.send.max).before(new.identity.iss));
+}

@@ -412,3 +412,40 @@ fn a_rebased_checkpoint_keeps_time_remaining_and_tsval() {
     assert_eq!(tsval(&moved, there), tsval(&state, wire.now));
     assert_eq!(moved.rebased(there, wire.now), state);
 }
+
+#[test]
+fn a_checkpoint_holds_no_octets_of_the_stream() {
+    // `Copy` rules out everything on the heap, so the size is all there is.
+    fn size_of_copy<T: Copy>(_: &T) -> usize {
+        size_of::<T>()
+    }
+    let mut wire = Wire::established(Config::default(), options(ReceiveMode::Logged));
+    let before = wire.ends[A].engine.snapshot(wire.id(A)).unwrap();
+    wire.send(A, &pattern(500_000));
+    let after = wire.ends[A].engine.snapshot(wire.id(A)).unwrap();
+    assert_eq!(size_of_copy(&before), size_of_copy(&after));
+    assert!(size_of_copy(&after) < 700, "{}", size_of_copy(&after));
+}
+
+#[test]
+fn a_fin_that_was_not_safe_is_taken_again() {
+    let mut wire = Wire::established(Config::default(), options(ReceiveMode::Marked));
+    wire.ends[B].answers_safe_due = false;
+    wire.ends[B].reads = false;
+    wire.send(A, b"last words");
+    wire.close(A);
+    wire.run_until(|wire| wire.state(B) == Some(State::CloseWait));
+    wire.take_over(
+        B,
+        Cut {
+            only_safe: true,
+            ..PLAIN
+        },
+    );
+    assert_eq!(wire.state(B), Some(State::Established));
+    wire.ends[B].answers_safe_due = true;
+    wire.run_until(|wire| wire.state(B) == Some(State::CloseWait));
+    wire.close(B);
+    wire.run_until(|wire| wire.closed(B).is_some() && wire.closed(A).is_some());
+    assert_eq!(wire.closed(B), Some(CloseCause::Normal));
+}

@@ -125,7 +125,7 @@ impl Connection {
         }
     }
 
-    /// A SYN that may open a new incarnation in TIME-WAIT (RFC 9293 MUST-13 and 3.10.7.4,
+    /// A SYN that may open a new incarnation in TIME-WAIT (RFC 9293 MAY-2,
     /// RFC 6191): returns the least ISS for it.
     pub(super) fn reopens(&self, segment: &Segment<'_>) -> Option<SeqNum> {
         let flags = segment.header.flags;
