@@ -18,6 +18,9 @@
 //! local = "10.99.0.1"        # address to connect from; default: the speaker's first of that family
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -2,6 +2,9 @@
 //!
 //! There is no "oldest route" and no order of arrival in it: two speakers that hold the same set choose the same route.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -3,6 +3,9 @@
 //! A peer has one machine without a connection, in IDLE, CONNECT or ACTIVE, and one for each connection, which begins with
 //! [`Event::TcpConnected`] and ends in IDLE; two connections to one peer are two machines until collision detection ends one (RFC 4271 6.8).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

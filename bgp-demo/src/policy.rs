@@ -1,5 +1,8 @@
 //! Policy: which routes count, and how a route looks when it is told to a peer. Pure functions.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use crate::attributes::PathAttributes;

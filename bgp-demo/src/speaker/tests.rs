@@ -1,5 +1,7 @@
 //! Speakers against each other, in virtual time.
 
+mod errors;
+
 use std::time::Duration;
 
 use crate::fsm::State;
