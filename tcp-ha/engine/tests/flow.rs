@@ -3,7 +3,7 @@
 mod wire;
 
 use std::time::Duration;
-use tcp_ha_engine::segment::Flags;
+use tcp_ha_engine::segment::{Flags, Header};
 use tcp_ha_engine::*;
 use wire::*;
 
@@ -450,4 +450,90 @@ fn a_fin_is_safe_with_the_last_octet_before_it() {
     wire.run_until(|wire| wire.state(A) == Some(State::FinWait2));
     let state = wire.ends[B].engine.snapshot(wire.id(B)).unwrap();
     assert_eq!((state.recv.safe, state.recv.nxt), (5, 5));
+}
+
+#[test]
+fn no_ack_tells_of_a_gap_behind_octets_that_are_not_safe() {
+    let mut wire = Wire::established(Config::default(), marked());
+    wire.ends[B].answers_safe_due = false;
+    wire.send(A, &pattern(4 * 1_448));
+    let second = *wire.flying.keys().nth(1).unwrap();
+    wire.flying.remove(&second);
+    wire.run_for(ms(10));
+    let sent = wire.ends[B].sent.len();
+    // A challenge ACK does not wait for SAFE.
+    let syn = Header {
+        flags: Flags::SYN,
+        ..wire.expected_header(A)
+    };
+    wire.forge(A, syn, wire.fresh_options(A), &[]);
+    assert_eq!(wire.ends[B].sent.len(), sent + 1);
+    assert!(wire.ends[B].sent[sent].options.sack.is_empty());
+}
+
+#[test]
+fn text_beyond_the_right_edge_is_cut_off() {
+    let mut wire = Wire::established(Config::default(), nodelay());
+    wire.ends[B].reads = false;
+    let state = wire.ends[B].engine.snapshot(wire.id(B)).unwrap();
+    let seq = state.identity.irs.at(state.recv.right_edge - 100);
+    let header = Header {
+        seq,
+        ..wire.expected_header(A)
+    };
+    wire.forge(A, header, wire.fresh_options(A), &pattern(500));
+    assert_eq!(wire.info(B).reassembly, 100);
+    assert_eq!(
+        wire.ends[B]
+            .engine
+            .counters()
+            .dropped(DropReason::BufferFull),
+        1
+    );
+}
+
+#[test]
+fn a_peer_that_shrinks_its_window_still_gets_the_first_segment_again() {
+    let mut wire = Wire::established(Config::default(), nodelay());
+    wire.send(A, &pattern(10 * 1_448));
+    wire.flying.clear();
+    let shrunk = Header {
+        window: 0,
+        ..wire.expected_header(B)
+    };
+    wire.forge(B, shrunk, wire.fresh_options(B), &[]);
+    let before = wire.ends[A].sent.len();
+    wire.weather.loss_percent = 100;
+    wire.run_for(Duration::from_secs(5));
+    let again: Vec<_> = wire.ends[A].sent[before..]
+        .iter()
+        .map(|s| s.header.seq)
+        .collect();
+    assert!(again.len() >= 3);
+    assert!(
+        again.iter().all(|seq| *seq == again[0]),
+        "nothing but the first segment"
+    );
+}
+
+#[test]
+fn what_a_timeout_sends_again_starts_no_recovery() {
+    let mut wire = Wire::established(
+        Config {
+            sack: false,
+            ..Config::default()
+        },
+        nodelay(),
+    );
+    wire.send(A, &pattern(10 * 1_448));
+    wire.flying.clear();
+    wire.weather.loss_percent = 100;
+    wire.run_for(ms(300));
+    let options = wire.fresh_options(B);
+    for _ in 0..5 {
+        let header = wire.expected_header(B);
+        wire.forge(B, header, options, &[]);
+    }
+    assert_eq!(wire.ends[A].engine.counters().timeouts, 1);
+    assert_eq!(wire.ends[A].engine.counters().fast_recoveries, 0);
 }

@@ -3,7 +3,7 @@
 mod wire;
 
 use std::time::Duration;
-use tcp_ha_engine::segment::Flags;
+use tcp_ha_engine::segment::{Flags, Header};
 use tcp_ha_engine::*;
 use wire::*;
 
@@ -448,4 +448,50 @@ fn a_fin_that_was_not_safe_is_taken_again() {
     wire.close(B);
     wire.run_until(|wire| wire.closed(B).is_some() && wire.closed(A).is_some());
     assert_eq!(wire.closed(B), Some(CloseCause::Normal));
+}
+
+#[test]
+fn tsval_goes_on_from_the_newest_even_where_the_survivors_clock_is_behind() {
+    let mut wire = Wire::established(Config::default(), options(ReceiveMode::Logged));
+    let id = wire.id(A);
+    let state = wire.ends[A].engine.snapshot(id).unwrap();
+    wire.ends[A].engine = Engine::new(Config::default(), secrets(0));
+    wire.now = Instant::from_millis(10);
+    let now = wire.now;
+    wire.ends[A]
+        .engine
+        .restore(now, id, &state, &[], None)
+        .unwrap();
+    // Speaks before it is resumed: a timer, or a stray segment that wants an answer.
+    let syn = Header {
+        flags: Flags::SYN,
+        ..wire.expected_header(B)
+    };
+    wire.forge(B, syn, wire.fresh_options(B), &[]);
+    let tsval = |wire: &Wire| {
+        wire.ends[A]
+            .sent
+            .last()
+            .unwrap()
+            .options
+            .timestamps
+            .unwrap()
+            .value
+    };
+    assert_eq!(tsval(&wire), state.rtt.tsval_sent);
+    wire.act(A, |engine, fx| engine.resume(now, id, 1_000, fx))
+        .unwrap();
+    assert_eq!(tsval(&wire), state.rtt.tsval_sent.wrapping_add(1_000));
+    assert_monotonic(&wire, A, 5);
+}
+
+#[test]
+fn an_echo_from_before_the_takeover_makes_no_sample() {
+    let mut wire = Wire::established(Config::default(), options(ReceiveMode::Logged));
+    wire.send(A, &pattern(3_000));
+    let sent = wire.ends[B].sent.len();
+    wire.run_until(|wire| wire.ends[B].sent.len() > sent);
+    wire.take_over(A, PLAIN);
+    wire.run_until(|wire| wire.info(A).snd_una == 3_000);
+    assert!(wire.info(A).srtt.unwrap() < Duration::from_millis(5));
 }
