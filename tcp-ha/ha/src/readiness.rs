@@ -35,6 +35,10 @@ pub enum DownReason {
     Lagging,
     /// More was outstanding than the log may hold.
     LogFull,
+    /// The standby speaks no version of the records that this node speaks.
+    VersionDiffers,
+    /// The standby's configuration differs from this node's.
+    ConfigurationDiffers,
     /// The standby was lost while it was being brought up to date.
     SyncAborted,
     /// The daemon withdrew its request.
@@ -51,6 +55,8 @@ impl fmt::Display for DownReason {
             DownReason::StandbyResigned => "standby resigned",
             DownReason::Lagging => "standby lagging beyond the hold limit",
             DownReason::LogFull => "log full",
+            DownReason::VersionDiffers => "no version of the records in common",
+            DownReason::ConfigurationDiffers => "the standby's configuration differs",
             DownReason::SyncAborted => "sync aborted",
             DownReason::ClientDisabled => "client disabled",
             DownReason::AfterTakeover => "took over, no new standby yet",

@@ -6,7 +6,7 @@ use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::Record;
 use ipc::batch::BatchBuilder;
-use ipc::schema::v1::Control;
+use ipc::schema::v1::{Control, RefuseReason};
 use ipc::session::{Session, SessionError, SessionEvent};
 use ipc::{Incarnation, Lsn};
 use std::collections::VecDeque;
@@ -46,6 +46,14 @@ impl StandbyLink {
     }
 }
 
+fn refusal(reason: RefuseReason) -> DownReason {
+    match reason {
+        RefuseReason::VersionMismatch => DownReason::VersionDiffers,
+        RefuseReason::ConfigurationDiffers => DownReason::ConfigurationDiffers,
+        _ => DownReason::SyncAborted,
+    }
+}
+
 impl Active {
     /// Whether a standby is joined or joining; a second one is refused.
     pub fn has_standby(&self) -> bool {
@@ -54,6 +62,7 @@ impl Active {
 
     /// A standby's connection was accepted.
     pub fn attach(&mut self, mono_us: u64, session: Session) {
+        self.parting.clear();
         self.standby = Some(StandbyLink {
             session,
             remote: None,
@@ -102,7 +111,10 @@ impl Active {
             }
             SessionEvent::Refused(reason) => {
                 tracing::warn!(%reason, "the standby was refused");
-                self.lose_standby(mono_us, DownReason::SyncAborted);
+                // It is told why before its channel is closed.
+                self.parting
+                    .extend_from_slice(self.ipc_outgoing().to_vec().as_slice());
+                self.lose_standby(mono_us, refusal(reason));
             }
             SessionEvent::Control(Control::Goodbye { .. }) => {
                 self.lose_standby(mono_us, DownReason::StandbyLost)
@@ -139,15 +151,17 @@ impl Active {
 
     /// Octets to write to the standby.
     pub fn ipc_outgoing(&self) -> &[u8] {
-        self.standby
-            .as_ref()
-            .map_or(&[], |link| link.session.outgoing())
+        match &self.standby {
+            Some(link) => link.session.outgoing(),
+            None => &self.parting,
+        }
     }
 
     /// `n` octets were written.
     pub fn ipc_advance(&mut self, n: usize) {
-        if let Some(link) = &mut self.standby {
-            link.session.advance(n);
+        match &mut self.standby {
+            Some(link) => link.session.advance(n),
+            None => drop(self.parting.drain(..n)),
         }
     }
 

@@ -106,6 +106,8 @@ pub struct Active {
     /// Active opens whose protection was asked for before they are established.
     connecting: BTreeMap<ConnectionId, Option<Protection>>,
     standby: Option<StandbyLink>,
+    /// What a standby that was refused is still to be told.
+    parting: Vec<u8>,
     /// Why there is no standby, for status.
     unprotected: DownReason,
     guard: Guard,
@@ -178,6 +180,7 @@ impl Active {
             listening: BTreeMap::new(),
             connecting: BTreeMap::new(),
             standby: None,
+            parting: Vec::new(),
             unprotected: DownReason::NoStandby,
             guard: Guard::Solo,
             tenure,

@@ -25,11 +25,9 @@ impl Active {
     /// # Errors
     /// The address is taken, or the bound on listeners is reached.
     pub fn listen(&mut self, listening: &Listening) -> Result<ListenerId, Error> {
-        let id = self.engine.listen(
-            listening.local,
-            listening.options,
-            listening.backlog,
-        )?;
+        let id = self
+            .engine
+            .listen(listening.local, listening.options, listening.backlog)?;
         self.listening.insert(id, listening.protection);
         Ok(id)
     }

@@ -90,6 +90,9 @@ impl Driver {
         // Everything that the active still wrote is applied before its death is acted on.
         let (mut ended, more) = self.read_active(&mut shadowing);
         let mono_us = monotonic_us();
+        if shadowing.standby.standing() == Standing::HandedOver {
+            shadowing.note("handover", mono_us);
+        }
         if matches!(ended, Some(StandbyEnd::Channel(_))) {
             shadowing.note("channel", mono_us);
             ended = None;
@@ -100,9 +103,6 @@ impl Driver {
         let died_us = shadowing.died_us.load(Ordering::SeqCst);
         if died_us != 0 {
             shadowing.note("death", died_us);
-        }
-        if shadowing.standby.standing() == Standing::HandedOver {
-            shadowing.note("handover", mono_us);
         }
         if !more && shadowing.standby.handle_timeout(mono_us) == Verdict::Dead {
             shadowing.note("silence", mono_us);
