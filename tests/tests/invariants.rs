@@ -58,7 +58,7 @@ fn i1_no_frame_leaves_before_the_standby_acknowledged() {
 #[test]
 fn i2_a_suspended_active_that_was_overtaken_says_nothing_on_resume() {
     let mut world = World::paired(PeerOptions {
-        octets: 400_000,
+        octets: 8_000_000,
         ..PeerOptions::default()
     });
     let old = world.active().expect("an active");
@@ -72,6 +72,7 @@ fn i2_a_suspended_active_that_was_overtaken_says_nothing_on_resume() {
             .any(|(at, node)| at != old && matches!(node.doing, Doing::Active(_)))
     });
     world.run_for(20_000);
+    assert!(!world.peer.done(), "there must be load when it resumes");
     let since_us = world.now_us;
     world.nodes[old].suspended = false; // Its queue holds what arrived at the hub's port meanwhile.
     world.run_until("the whole echo", |world| world.peer.done());

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::net::IpAddr;
 use tcp_ha::link::{DeviceConfig, DeviceKind};
-use tcp_ha::{Begin, ListenOptions, Stack, StackConfig, StreamHandle};
+use tcp_ha::{Begin, ListenOptions, Stack, StackConfig, StackEvent, StreamHandle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -13,6 +13,9 @@ const SIGCONT: i32 = 18;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [register, tap, address] = arguments.as_slice() else {
         return Err("usage: echo-that-closes REGISTER TAP ADDRESS/PREFIX".into());
@@ -32,7 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (stack, mut events) = Stack::start(config).await?;
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
-            eprintln!("{event:?}");
+            if !matches!(event, StackEvent::Received { .. } | StackEvent::Sent { .. }) {
+                eprintln!("{event:?}");
+            }
         }
     });
     let (opened, mut streams) = mpsc::unbounded_channel::<StreamHandle>();
@@ -55,22 +60,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .listen((ip, 7).into(), ListenOptions::default())
         .await?;
     loop {
-        let (mut stream, _) = listener.accept().await?;
+        let Ok((mut stream, _)) = listener.accept().await else {
+            // The node has ended; what the daemon still does must not be heard.
+            std::future::pending::<()>().await;
+            unreachable!("never ready");
+        };
         let handle = stream.handle();
         let _ = opened.send(handle.clone());
         handle.mark_explicitly();
         tokio::spawn(async move {
-            while let Ok(Some(chunk)) = stream.read_chunk().await {
-                if handle
-                    .write_message(chunk, Some(stream.offset()))
-                    .await
-                    .is_err()
-                {
-                    return;
+            loop {
+                match stream.read_chunk().await {
+                    Ok(Some(chunk)) => {
+                        let _ = handle.write_message(chunk, Some(stream.offset())).await;
+                    }
+                    Ok(None) => return,
+                    // The node has ended: the daemon goes on until its process does.
+                    Err(_) => std::future::pending().await,
                 }
             }
-            // A stop may have made the stream end: the connection is left as it is, until this process ends.
-            std::future::pending::<()>().await;
         });
     }
 }
