@@ -21,6 +21,12 @@ enum Command {
     /// Exit status: 0 pass, 1 a peer noticed something, 2 the laboratory could not do its work, 3 not everything could
     /// be judged.
     Lab(Box<lab::LabOptions>),
+    /// A small run of the laboratory, told as a story: two kills, with the first real daemon that is installed.
+    Demo {
+        /// Who plays the peers.
+        #[arg(long, value_enum)]
+        peer: Option<lab::PeerKind>,
+    },
     /// The embedded peer of the laboratory, on the kernel's own sockets.
     #[command(hide = true)]
     KernelPeer {
@@ -34,6 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Lab(options) => lab::lab(*options),
+        Command::Demo { peer } => lab::demo(peer),
         Command::KernelPeer { config, socket } => {
             match bgp_demo::peer::control::run_process(&config, &socket) {
                 Ok(()) => ExitCode::SUCCESS,

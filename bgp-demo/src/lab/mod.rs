@@ -4,6 +4,7 @@ mod capture;
 mod child;
 mod churn;
 mod daemons;
+mod demo;
 mod error;
 mod failover;
 mod interrupt;
@@ -23,7 +24,8 @@ mod verdict;
 
 use std::process::ExitCode;
 
-pub(crate) use options::LabOptions;
+pub(crate) use demo::demo;
+pub(crate) use options::{LabOptions, PeerKind};
 use report::Verdict;
 
 /// Exit status of a run in which a peer noticed something.

@@ -142,6 +142,10 @@ pub(crate) struct LabOptions {
     /// Log level of the route processors.
     #[arg(long, default_value = "info")]
     pub(crate) log: String,
+    /// Tell what happens for somebody who sees it for the first time.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(crate) story: bool,
 }
 
 /// Sessions that one machine can be expected to carry.

@@ -33,7 +33,8 @@ pub(crate) struct Pair {
     slots: [Slot; 2],
     sessions: usize,
     active: Option<usize>,
-    was_ready: bool,
+    /// Ready for the first time, and ready at the last look.
+    ready: (bool, bool),
     last_look: Instant,
     /// The slot that must not be asked or restarted: its process is being cut.
     cut: Option<usize>,
@@ -53,7 +54,7 @@ impl Pair {
             ],
             sessions: options.sessions,
             active: None,
-            was_ready: false,
+            ready: (false, false),
             last_look: Instant::now(),
             cut: None,
             noticed: Noticed::default(),
@@ -134,10 +135,12 @@ impl Pair {
     fn keep_books(&mut self, active: Option<&(usize, NodeStatus)>) {
         let now = Instant::now();
         let ready = active.is_some_and(|(_, status)| status.all_ready(self.sessions));
-        if self.was_ready && !ready {
+        let (ever, before) = self.ready;
+        // What happened between two looks is not known: the time counts as a whole.
+        if ever && !(before && ready) {
             self.noticed.unprotected += now - self.last_look;
         }
-        self.was_ready |= ready;
+        self.ready = (ever || ready, ready);
         self.last_look = now;
         if let Some((index, _)) = active
             && self.active != Some(*index)

@@ -230,6 +230,24 @@ pub(crate) fn resets(report: &WireReport) -> u64 {
         .sum()
 }
 
+/// Failovers that the summary tells one by one.
+const FAILOVERS_TOLD_MAX: usize = 5;
+
+impl fmt::Display for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = |time: Option<f64>| time.map_or("never".to_owned(), |it| format!("{it:.1} ms"));
+        write!(
+            f,
+            "{}, {} survives: first segment after {}, last session's first after {}, a new acknowledgement after {}",
+            self.kind.name(),
+            self.survivor,
+            told(self.first_segment_ms),
+            told(self.last_session_ms),
+            told(self.first_advance_ms),
+        )
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = &self.takeover.first_segment;
@@ -265,6 +283,11 @@ impl fmt::Display for Report {
             "unprotected for {:.0} ms in all; false alarms {}, unplanned ends {}",
             self.unprotected_ms, self.false_alarms, self.unplanned_ends
         )?;
+        if self.failovers.len() <= FAILOVERS_TOLD_MAX {
+            for (number, failover) in (1..).zip(&self.failovers) {
+                writeln!(f, "  failover {number}: {failover}")?;
+            }
+        }
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
         }

@@ -7,6 +7,7 @@ use super::churn::Churn;
 use super::daemons::{self, Words};
 use super::error::{At, LabError, Result};
 use super::failover::{self, Cut};
+use super::network::TAPS;
 use super::options::LabOptions;
 use super::progress::Progress;
 use super::random::Random;
@@ -34,6 +35,9 @@ pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
         "seed {seed}; logs and captures in {}",
         directory.display()
     ));
+    if options.story {
+        tell_the_story(&options, &progress);
+    }
     let report = play(&options, versions, &directory, progress)?;
     if let Some(file) = &options.report {
         let text = serde_json::to_string_pretty(&report).at("report")?;
@@ -129,12 +133,18 @@ fn cut_all(
         if let Some(churn) = &mut churn {
             churn.must_run()?;
         }
+        if options.story {
+            progress.say(
+                "routes come and go in both directions; at some moment soon: kill -9 of the active",
+            );
+        }
         match failover::cut(&mut stage.pair, options, &mut random) {
             Ok(cut) => {
                 progress.say(&format!(
-                    "failover {number} of {} ({}): protected again after {:.0} ms",
+                    "failover {number} of {} ({}): {} took over; protected again after {:.0} ms",
                     options.failovers,
                     options.kind.name(),
+                    TAPS[cut.moment.survivor],
                     cut.protected_again.as_secs_f64() * 1e3,
                 ));
                 cuts.push(cut);
@@ -148,6 +158,23 @@ fn cut_all(
         }
     }
     Ok((cuts, Vec::new()))
+}
+
+fn tell_the_story(options: &LabOptions, progress: &Progress) {
+    let peer = options.peer.name();
+    for line in [
+        "two route processors (active-rp, standby-rp) share one address and one AS".to_owned(),
+        format!(
+            "{} BGP sessions with {peer}, which knows nothing of them and speaks plain BGP: no graceful restart needed",
+            options.sessions
+        ),
+        format!(
+            "{} routes in, {} routes out; everything on {peer}'s wire is captured and judged in the end",
+            options.routes_in, options.routes_out
+        ),
+    ] {
+        progress.say(&line);
+    }
 }
 
 /// Lines of peers that are said; the rest is in the report.
