@@ -1,5 +1,6 @@
 //! Network namespaces for tests: a switch with two TAPs for the pair, and a peer behind a veth. Needs root, and says so.
 
+use ipc::register::{FileRegister, Register};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -99,6 +100,18 @@ impl Lab {
             .stderr(log.try_clone().expect("a second handle"))
             .stdout(log);
         Process(command.spawn().expect("the node starts"))
+    }
+
+    /// Whether the register names a standby now.
+    ///
+    /// # Panics
+    /// When the register cannot be read.
+    pub fn paired(&self) -> bool {
+        let register = FileRegister::open(self.register()).expect("a register");
+        register
+            .read()
+            .expect("an entry")
+            .is_some_and(|entry| entry.standby.is_some())
     }
 
     /// What node `number` said so far.

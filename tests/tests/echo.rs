@@ -102,6 +102,7 @@ fn echo_survives_kills_with_100_mb_each_way() {
         });
         client.allow(reached + 30 * MIB);
         wait_for("progress", 60, || came_back(&lab) > reached + 5 * MIB);
+        wait_for("a pair", 20, || lab.paired());
         speaker.signal("KILL");
         wait_for("takeover", 10, || lab.said(round + 1).contains("TakeOver"));
         speaker.0.wait().expect("the killed node ends");
@@ -129,6 +130,7 @@ fn a_resumed_active_is_silent_and_the_survivor_unharmed() {
     });
     client.allow(20 * MIB);
     wait_for("progress", 60, || came_back(&lab) > 5 * MIB);
+    wait_for("a pair", 20, || lab.paired());
     speaker.signal("STOP");
     wait_for("takeover", 10, || lab.said(1).contains("TakeOver"));
     client.allow(30 * MIB);

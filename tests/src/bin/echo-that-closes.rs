@@ -30,6 +30,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut config = StackConfig::new(tap, device, register.into());
     config.begin = Begin::Active;
+    // A busy machine must not unmake the pair just before it is cut.
+    config.limits.hold_limit_us = 2_000_000;
     config.addresses = vec![(ip, prefix.parse()?)];
     let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
     let (stack, mut events) = Stack::start(config).await?;
