@@ -144,12 +144,8 @@ impl Shadow {
             Record::Received { id, offset, octets } => self.received(id, offset, octets)?,
             Record::Sent { id, offset, octets } => self.sent(id, offset, octets, events)?,
             Record::Application { id, octets } => {
-                // Marks that came before this record in its batch are part of what it follows on.
-                if let Some(id) = id
-                    && self.touched.contains(&id)
-                {
-                    self.settle(id, events)?;
-                }
+                // What came before this record is dealt with before it.
+                self.end_batch(events)?;
                 events.push(NodeEvent::ReplicaRecord {
                     id,
                     data: Bytes::copy_from_slice(octets),
@@ -160,7 +156,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// The batch is complete: what it said must agree with itself.
+    /// The batch, or what precedes a record of the daemon's in it, is complete: what it said must agree with itself.
     ///
     /// # Errors
     /// A checkpoint speaks of octets that are not held.

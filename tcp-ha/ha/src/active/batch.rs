@@ -23,18 +23,15 @@ impl Active {
             );
         }
         self.fx.clear();
-        self.dirty.clear();
-        self.engine.take_dirty(&mut self.dirty);
         self.host.take_changed_neighbours(&mut self.neighbours);
-        if self
-            .standby
-            .as_ref()
-            .is_some_and(|link| link.is_established())
-        {
-            self.record_changes(now);
+        if self.has_established_standby() {
+            self.record_neighbours();
+            self.record_changes();
             self.sync_more();
             self.announce_readiness();
         } else {
+            self.engine.take_dirty(&mut self.dirty);
+            self.dirty.clear();
             self.batch.clear();
         }
         self.neighbours.clear();
@@ -54,10 +51,7 @@ impl Active {
             return;
         }
         self.counters.batches += 1;
-        let attached = self
-            .standby
-            .as_ref()
-            .is_some_and(|link| link.is_established());
+        let attached = self.has_established_standby();
         match self.log.append(self.batch.octets(), mono_us) {
             Ok(lsn) if attached => {
                 let time_us = self.clock.now(mono_us).as_micros();
@@ -156,7 +150,7 @@ impl Active {
         let _ = self.engine.make_safe(now, id, upto, &mut self.fx);
     }
 
-    fn record_changes(&mut self, _now: Instant) {
+    fn record_neighbours(&mut self) {
         for (address, link) in self.neighbours.drain(..) {
             Record::Neighbour {
                 address,
@@ -164,9 +158,18 @@ impl Active {
             }
             .write(&mut self.batch);
         }
-        for at in 0..self.dirty.len() {
-            self.record_change(self.dirty[at]);
+    }
+
+    /// Records every connection that has changed since the last call.
+    ///
+    /// Called before each record of the daemon's as well, so that the standby reads both in the order in which they came about.
+    pub(super) fn record_changes(&mut self) {
+        self.engine.take_dirty(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            self.record_change(id);
         }
+        self.dirty = dirty;
     }
 
     /// Records octets from `from` to `to` of one direction.

@@ -60,6 +60,13 @@ impl Active {
         self.standby.is_some()
     }
 
+    /// Whether records go anywhere.
+    pub(super) fn has_established_standby(&self) -> bool {
+        self.standby
+            .as_ref()
+            .is_some_and(StandbyLink::is_established)
+    }
+
     /// A standby's connection was accepted.
     pub fn attach(&mut self, mono_us: u64, session: Session) {
         self.parting.clear();

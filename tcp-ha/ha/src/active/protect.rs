@@ -88,10 +88,7 @@ impl Active {
         let _ = self
             .engine
             .set_receive_mode(now, id, protection.receive, &mut self.fx);
-        let attached = self
-            .standby
-            .as_ref()
-            .is_some_and(|link| link.is_established());
+        let attached = self.has_established_standby();
         let protected = Protected {
             protection,
             readiness: Readiness::Down(self.unprotected),

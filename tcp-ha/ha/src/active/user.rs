@@ -108,11 +108,8 @@ impl Active {
         octets: &[u8],
         dealt_with: Option<u64>,
     ) -> Result<(), Error> {
-        if self
-            .standby
-            .as_ref()
-            .is_some_and(|link| link.is_established())
-        {
+        if self.has_established_standby() {
+            self.record_changes();
             Record::Application { id, octets }.write(&mut self.batch);
         }
         match (id, dealt_with) {
@@ -128,6 +125,10 @@ impl Active {
         id: Option<ConnectionId>,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) {
+        if !self.has_established_standby() {
+            return;
+        }
+        self.record_changes();
         for octets in records {
             Record::Application { id, octets }.write(&mut self.batch);
         }
