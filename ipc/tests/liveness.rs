@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tcp_ha_ipc::Incarnation;
-use tcp_ha_ipc::liveness::{Life, Watch, is_alive, sweep};
+use tcp_ha_ipc::liveness::{Life, Watch, is_alive, sweep, tell_overtaken};
 use tcp_ha_ipc::transport::UnixListener;
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -289,4 +289,15 @@ fn a_sign_belongs_to_its_process_alone() {
     assert_eq!(mode & 0o777, 0o600);
     let names = fs::read_dir(&dir.0).unwrap().count();
     assert_eq!(names, 1, "no temporary file is left");
+}
+
+#[test]
+fn a_word_left_for_the_overtaken_arrives() {
+    let dir = Dir::new();
+    let (me, other) = (name(), name());
+    let life = Life::start(&dir.0, me).expect("a sign of life");
+    tell_overtaken(&dir.0, other).expect("nobody of that name is no error");
+    assert!(!life.is_overtaken());
+    tell_overtaken(&dir.0, me).expect("a word");
+    assert!(life.is_overtaken());
 }

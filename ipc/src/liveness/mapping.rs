@@ -17,6 +17,8 @@ const FILE_OCTETS: usize = 4096;
 const BOOT_AT: usize = 16;
 /// Set once the holder was seen dead.
 const DEAD_AT: usize = 64;
+/// Set once another node has taken the holder's epoch.
+const OVERTAKEN_AT: usize = 68;
 /// On a cache line of its own.
 const MUTEX_AT: usize = 128;
 
@@ -174,9 +176,23 @@ impl Mapping {
     }
 
     fn dead(&self) -> &AtomicU32 {
-        // SAFETY: aligned, within the mapping, which lives as long as `self`; every process uses
-        // this word as an atomic only.
-        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(DEAD_AT).cast()) }
+        self.word(DEAD_AT)
+    }
+
+    /// Leaves word that another node has taken the holder's epoch.
+    pub(super) fn mark_overtaken(&self) {
+        self.word(OVERTAKEN_AT).store(1, Ordering::Release);
+    }
+
+    /// Whether somebody has left that word.
+    pub(super) fn is_marked_overtaken(&self) -> bool {
+        self.word(OVERTAKEN_AT).load(Ordering::Acquire) != 0
+    }
+
+    fn word(&self, at: usize) -> &AtomicU32 {
+        // SAFETY: both offsets are aligned and within the mapping, which lives as long as `self`;
+        // every process uses these words as atomics only.
+        unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(at).cast()) }
     }
 
     /// Whether the file was made since the host was started.

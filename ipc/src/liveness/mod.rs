@@ -28,12 +28,15 @@ const SUFFIX: &str = ".life";
 /// A temporary file this old belongs to nobody who is still starting.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 const STACK_OCTETS: usize = 64 << 10;
+/// Nice value of the watching thread: it sleeps all its life and has one thing to say.
+const WATCH_PRIORITY: i32 = -20;
 
 /// Sign of life of this process: held by a thread of its own until it is dropped or the process
 /// ends, in whatever way.
 #[derive(Debug)]
 pub struct Life {
     path: PathBuf,
+    mapping: Mapping,
     holder: Option<JoinHandle<()>>,
     ended: Arc<AtomicBool>,
 }
@@ -56,6 +59,7 @@ impl Life {
             .spawn(move || hold(&temporary, &name, &stop, &tell))?;
         match told.recv() {
             Ok(Ok(())) => Ok(Self {
+                mapping: Mapping::open(&path)?,
                 path,
                 holder: Some(holder),
                 ended,
@@ -68,6 +72,13 @@ impl Life {
                 "the thread that gives the sign of life has ended",
             )),
         }
+    }
+
+    /// Whether another node has left word, by [`tell_overtaken`], that it took this one's epoch. It costs one load: ask before each
+    /// frame, and read the register if so. A courtesy that keeps late frames off the wire, never the fence.
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        self.mapping.is_marked_overtaken()
     }
 
     /// The file.
@@ -144,6 +155,8 @@ impl Watch {
             .name("watch".to_owned())
             .stack_size(STACK_OCTETS)
             .spawn(move || {
+                // Where it is not permitted a death is noticed a little later on a busy host.
+                let _ = rustix::process::setpriority_process(None, WATCH_PRIORITY);
                 let dead = mapping.is_none_or(|mapping| wait_for_death(&mapping, &stop));
                 if dead && !stop.load(Ordering::Acquire) {
                     on_death();
@@ -201,6 +214,17 @@ fn is_held(mapping: &Mapping) -> bool {
         }
         Locked::NotRecoverable => false,
     }
+}
+
+/// Leaves word for `whom`, should its process still live, that its epoch was taken.
+///
+/// # Errors
+/// The system's, naming the file, when it cannot be left.
+pub fn tell_overtaken(dir: &Path, whom: Incarnation) -> io::Result<()> {
+    if let Some(mapping) = open_of_this_boot(&life_path(dir, whom))? {
+        mapping.mark_overtaken();
+    }
+    Ok(())
 }
 
 /// Removes the files of dead incarnations from `dir`: signs of life and sockets. Says how many

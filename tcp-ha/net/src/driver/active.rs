@@ -28,8 +28,9 @@ impl Driver {
         let mono_us = monotonic_us();
         let limits = &self.config.limits;
         // Whoever was stopped may have been overtaken: the register is read before anything else (I2).
+        // Half the standby's patience: it may have begun to wait before this node stood still.
         if mono_us.saturating_sub(self.last_turn_us)
-            > limits.heartbeat_us * u64::from(limits.misses)
+            > limits.heartbeat_us * u64::from(limits.misses) / 2
         {
             active.confirm();
         }
@@ -169,7 +170,13 @@ impl Driver {
 
     /// Gives the device what the gate lets go.
     pub(super) fn transmit(&mut self, active: &mut Active) {
-        while let Some(frame) = active.release() {
+        loop {
+            if self.life.is_overtaken() {
+                active.confirm();
+            }
+            let Some(frame) = active.release() else {
+                return;
+            };
             if let Err(error) = self.device.transmit(&frame)
                 && error.kind() != io::ErrorKind::WouldBlock
             {

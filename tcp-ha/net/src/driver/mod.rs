@@ -34,6 +34,9 @@ const WAKER: Token = Token(1);
 const LISTENER: Token = Token(2);
 const CHANNEL: Token = Token(3);
 
+/// Nice value of the node's thread: heartbeats and takeovers come before any daemon's work.
+const NODE_PRIORITY: i32 = -15;
+
 /// Largest frame taken from a device.
 const FRAME_OCTETS_MAX: usize = 65_600;
 
@@ -53,7 +56,7 @@ pub(crate) struct Driver {
     me: Incarnation,
     register: Arc<FileRegister>,
     /// Held for as long as this node lives: its end tells the standby of a death.
-    _life: Life,
+    life: Life,
     device: Box<dyn Device>,
     device_ready: bool,
     poll: Poll,
@@ -122,7 +125,7 @@ impl Driver {
             identity,
             me,
             register: Arc::new(register),
-            _life: life,
+            life,
             device,
             device_ready: true,
             poll,
@@ -145,6 +148,10 @@ impl Driver {
 
     /// Turns until the node has ended.
     pub(crate) fn run(mut self) {
+        // Where it is not permitted, a busy host makes for more false alarms.
+        if let Err(error) = rustix::process::setpriority_process(None, NODE_PRIORITY) {
+            tracing::info!(%error, "the node's thread runs at ordinary priority");
+        }
         let mut ready = Events::with_capacity(16);
         loop {
             let turn = match std::mem::replace(&mut self.doing, Doing::Ended) {

@@ -213,6 +213,9 @@ impl Driver {
             ..
         } = *shadowing;
         let (sign, seen_us) = sign.unwrap_or(("handover", won_us));
+        if let Err(error) = ipc::liveness::tell_overtaken(&self.config.register, standby.remote()) {
+            tracing::info!(%error, "the old active is not told");
+        }
         self.channel = None;
         let Some(host) = self.host() else {
             return self.give_up("the interface is unusable".to_owned());
