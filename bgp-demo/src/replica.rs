@@ -9,7 +9,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use crate::fsm::Event;
+use crate::fsm::State;
 use crate::message::{self, Message, Update};
 use crate::prefix::Prefix;
 use crate::rib::{PeerIndex, Swept};
@@ -43,7 +43,15 @@ impl Speaker {
             return;
         };
         if !data.is_empty() && !session.broken {
+            let peer = session.peer;
             self.received(now, conn, data, &mut Vec::new());
+            let waiting = self
+                .sessions
+                .iter()
+                .filter(|(_, it)| it.peer == peer && !it.outbound.is_empty());
+            for conn in waiting.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+                self.take_sent(now, conn);
+            }
         }
     }
 
@@ -60,26 +68,42 @@ impl Speaker {
             return;
         };
         session.outbound.extend_from_slice(data);
+        self.take_sent(now, conn);
+    }
+
+    /// Deals with the whole messages among the octets sent.
+    ///
+    /// What was received and sent in one transaction of the stack may come in either order. So an UPDATE waits until the session is up, and a
+    /// NOTIFICATION until its cause is known; whose routes came first makes no difference to what the peer has been told in the end.
+    fn take_sent(&mut self, now: Instant, conn: ConnId) {
+        let Some(session) = self.sessions.get_mut(&conn) else {
+            return;
+        };
         let octets = std::mem::take(&mut session.outbound);
         let mut rest = &octets[..];
-        loop {
+        while let Some(session) = self.sessions.get_mut(&conn) {
+            let early = match rest.get(18) {
+                Some(&message::kind::UPDATE) => {
+                    matches!(session.state, State::OpenSent | State::OpenConfirm)
+                }
+                Some(&message::kind::NOTIFICATION) => !session.closing,
+                _ => false,
+            };
             match message::frame(rest) {
-                Ok(Some(length)) if length <= rest.len() => {
+                Ok(Some(length)) if length <= rest.len() && !early => {
                     let (whole, after) = rest.split_at(length);
                     self.sent(now, conn, whole);
                     rest = after;
                 }
-                Ok(_) => break,
+                Ok(_) => {
+                    session.outbound = rest.to_vec();
+                    return;
+                }
                 Err(_) => {
-                    if let Some(session) = self.sessions.get_mut(&conn) {
-                        session.broken = true;
-                    }
+                    session.broken = true;
                     return;
                 }
             }
-        }
-        if let Some(session) = self.sessions.get_mut(&conn) {
-            session.outbound = rest.to_vec();
         }
     }
 
@@ -112,30 +136,24 @@ impl Speaker {
         if let Some(counter) = self.counter_out(index, octets) {
             *counter += 1;
         }
-        match message::decode(octets, context) {
-            Ok(Message::Update(update)) if established => {
-                let end_of_rib = update.end_of_rib;
-                let peer = self.peer_mut(index);
-                peer.counters.withdrawn_out += update.withdrawn.len() as u64;
-                peer.counters.announced_out += update
-                    .announced
-                    .iter()
-                    .map(|it| it.prefixes.len() as u64)
-                    .sum::<u64>();
-                self.told(index, update);
-                if let Some(family) = end_of_rib {
-                    if let Some(adj_rib_out) = &mut self.peer_mut(index).adj_rib_out {
-                        adj_rib_out.end_of_rib_owed.remove(family);
-                    }
-                    self.advance_told(index, Swept::All);
+        if let Ok(Message::Update(update)) = message::decode(octets, context)
+            && established
+        {
+            let end_of_rib = update.end_of_rib;
+            let peer = self.peer_mut(index);
+            peer.counters.withdrawn_out += update.withdrawn.len() as u64;
+            peer.counters.announced_out += update
+                .announced
+                .iter()
+                .map(|it| it.prefixes.len() as u64)
+                .sum::<u64>();
+            self.told(index, update);
+            if let Some(family) = end_of_rib {
+                if let Some(adj_rib_out) = &mut self.peer_mut(index).adj_rib_out {
+                    adj_rib_out.end_of_rib_owed.remove(family);
                 }
+                self.advance_told(index, Swept::All);
             }
-            // Its cause was recorded before; if not, this is how the session ended.
-            Ok(Message::Notification(notification)) => {
-                let reason = format!("we sent {notification}");
-                self.session_event(now, conn, Event::Notification, &reason, &mut Vec::new());
-            }
-            _ => {}
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::attributes::PathAttributes;
 use crate::config::{PeerConfig, SpeakerConfig};
 use crate::prefix::{Families, Family, Prefix};
@@ -26,6 +28,13 @@ impl Random {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit.max(1)
     }
+}
+
+/// What happened between two records, in one transaction.
+#[derive(Debug, Default)]
+struct Batch {
+    sent: Vec<(ConnId, u64, Bytes)>,
+    received: Vec<(ConnId, u64, Vec<u8>)>,
 }
 
 /// One end of a pipe.
@@ -69,6 +78,8 @@ pub(crate) struct World {
     pipes: Vec<Pipe>,
     /// Follows node 0.
     pub(crate) replica: Option<Speaker>,
+    /// Events of node 0's feed that the replica gets together, what was sent first.
+    batch: Option<Batch>,
     pub(crate) random: Random,
     next_conn: u64,
 }
@@ -147,6 +158,7 @@ impl World {
             nodes: nodes.collect(),
             pipes: Vec::new(),
             replica: None,
+            batch: None,
             random: Random::new(seed),
             next_conn: 0,
         }
@@ -192,6 +204,9 @@ impl World {
                     self.dealt_with(node, conn, total_octets)
                 }
                 Output::Record { conn, data } => {
+                    if node == 0 {
+                        self.end_batch();
+                    }
                     if let Some(replica) = self.replica.as_mut().filter(|_| node == 0) {
                         replica
                             .replica_record(self.now, conn, &data)
@@ -233,10 +248,33 @@ impl World {
         let end = &mut self.pipes[pipe].ends[end];
         let octets = usize::try_from(total - end.taken_at).expect("few octets");
         let gone: Vec<u8> = end.taken.drain(..octets).collect();
-        if let Some(replica) = self.replica.as_mut().filter(|_| node == 0) {
-            replica.replica_received(self.now, conn, end.taken_at, &gone);
+        let offset = std::mem::replace(&mut end.taken_at, total);
+        match (&mut self.batch, &mut self.replica) {
+            (Some(batch), _) if node == 0 => batch.received.push((conn, offset, gone)),
+            (None, Some(replica)) if node == 0 => {
+                replica.replica_received(self.now, conn, offset, &gone)
+            }
+            _ => {}
         }
-        end.taken_at = total;
+    }
+
+    /// From now on the replica gets its feed in transactions, each in an order of its own.
+    pub(crate) fn follow_in_batches(&mut self) {
+        self.follow();
+        self.batch = Some(Batch::default());
+    }
+
+    /// The transaction is over.
+    pub(crate) fn end_batch(&mut self) {
+        let (Some(batch), Some(replica)) = (&mut self.batch, &mut self.replica) else {
+            return;
+        };
+        for (conn, offset, data) in batch.sent.drain(..) {
+            replica.replica_sent(self.now, conn, offset, &data);
+        }
+        for (conn, offset, data) in batch.received.drain(..) {
+            replica.replica_received(self.now, conn, offset, &data);
+        }
     }
 
     /// Both ends are gone, whatever is on its way.
@@ -256,6 +294,9 @@ impl World {
         self.nodes[node].ready.remove(&conn);
         if told {
             self.input(node, Input::ConnectionClosed { conn });
+            if node == 0 {
+                self.end_batch();
+            }
             if let Some(replica) = self.replica.as_mut().filter(|_| node == 0) {
                 replica.replica_closed(self.now, conn);
             }
@@ -359,8 +400,13 @@ impl World {
             }
             return;
         };
-        if let Some(replica) = self.replica.as_mut().filter(|_| node == 0) {
-            replica.replica_sent(self.now, conn, self.pipes[pipe].ends[end].written, &message);
+        let offset = self.pipes[pipe].ends[end].written;
+        match (&mut self.batch, &mut self.replica) {
+            (Some(batch), _) if node == 0 => batch.sent.push((conn, offset, message.clone())),
+            (None, Some(replica)) if node == 0 => {
+                replica.replica_sent(self.now, conn, offset, &message)
+            }
+            _ => {}
         }
         self.pipes[pipe].ends[end].written += message.len() as u64;
         self.pipes[pipe].ends[1 - end].inbound.extend(message);
@@ -412,6 +458,8 @@ impl World {
 
     /// Node 0 is dead; its replica goes on with all connections.
     pub(crate) fn take_over(&mut self) {
+        self.end_batch();
+        self.batch = None;
         let mut survivor = self.replica.take().expect("a replica");
         let mut handed_over = Vec::new();
         for pipe in &mut self.pipes {

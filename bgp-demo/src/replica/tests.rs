@@ -164,6 +164,48 @@ fn a_survivor_tells_each_peer_what_it_should_know_and_nothing_twice() {
 }
 
 #[test]
+fn the_order_within_a_transaction_does_not_matter() {
+    for seed in 0..100 {
+        let mut world = World::star(seed, Family::Ipv4, 3);
+        world.follow_in_batches();
+        world.start();
+        for _ in 0..30 {
+            churn(&mut world, 4);
+            run_some(&mut world, 40, |_| {});
+            world.end_batch();
+            let (live, replica) = (
+                &world.nodes[0].speaker,
+                world.replica.as_ref().expect("a replica"),
+            );
+            for peer in &live.config.peers {
+                let peer = peer.address;
+                assert_eq!(
+                    live.routes_in(peer),
+                    replica.routes_in(peer),
+                    "seed {seed}: Adj-RIB-In of {peer}"
+                );
+                assert_eq!(
+                    live.routes_out(peer),
+                    replica.routes_out(peer),
+                    "seed {seed}: Adj-RIB-Out of {peer}"
+                );
+            }
+        }
+        world.take_over();
+        world.settle();
+        for node in 1..4 {
+            let peer = &world.nodes[node].speaker.status(world.now).peers[0];
+            assert_eq!(
+                (peer.counters.duplicates_in, peer.counters.dropped),
+                (0, 0),
+                "seed {seed}: {:?}",
+                peer.last_error
+            );
+        }
+    }
+}
+
+#[test]
 fn a_survivor_with_nothing_new_sends_keepalives_alone() {
     let mut world = World::star(9, Family::Ipv4, 3);
     world.follow();
