@@ -29,8 +29,8 @@ use protect::Protected;
 pub use protect::Protection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tcp_ha_engine::{ConnectionId, Effects, Engine, ListenerId, Secrets};
-use tcp_ha_link::host::{Host, Inbound};
+use tcp_ha_engine::{ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
+use tcp_ha_link::host::{Host, Inbound, UnreachableCode};
 use tcp_ha_link::{Frame, Frames};
 
 /// Bounds and times of an active node; all times in microseconds of the local monotonic clock.
@@ -217,8 +217,19 @@ impl Active {
                 .engine
                 .handle_segment(now, src, dst, segment, &mut self.fx),
             Ok(Inbound::ForeignAnnouncement { .. }) => self.events.push(NodeEvent::RegisterDoubt),
-            // RFC 5927: ICMP errors are no reason to drop a synchronized connection. Dropped frames are counted by the host.
-            Ok(_) | Err(_) => {}
+            Ok(Inbound::Unreachable(told)) => {
+                let why = meaning(told.code);
+                self.engine.handle_unreachable(
+                    now,
+                    told.local,
+                    told.remote,
+                    told.seq,
+                    why,
+                    &mut self.fx,
+                );
+            }
+            // Dropped frames are counted by the host.
+            Ok(Inbound::Handled) | Err(_) => {}
         }
     }
 
@@ -327,5 +338,15 @@ impl Active {
     /// What the gate counted.
     pub fn gate_counters(&self) -> ipc::gate::GateCounters {
         self.gate.counters()
+    }
+}
+
+/// What an ICMP error means to TCP. All but the path MTU are soft for a synchronized connection (RFC 5927 4).
+fn meaning(code: UnreachableCode) -> Unreachable {
+    match code {
+        UnreachableCode::PacketTooBig { mtu } => Unreachable::TooBig {
+            mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+        },
+        _ => Unreachable::Destination,
     }
 }
