@@ -162,7 +162,7 @@ impl Driver {
             };
             let Turn { doing, next_us } = turn;
             self.doing = doing;
-            self.answer_controls();
+            let next_us = if self.answer_controls() { 0 } else { next_us };
             if matches!(self.doing, Doing::Ended) {
                 return;
             }
@@ -205,7 +205,9 @@ impl Driver {
         }
     }
 
-    fn answer_controls(&mut self) {
+    /// Answers what was asked; says whether something is to be done about it at once.
+    fn answer_controls(&mut self) -> bool {
+        let mut moved = false;
         while let Ok(control) = self.controls.try_recv() {
             match control {
                 Control::Status(reply) => {
@@ -218,6 +220,7 @@ impl Driver {
                             .map_err(|refused| refused.to_string()),
                         _ => Err("this node is not the active".to_owned()),
                     };
+                    moved |= answer.is_ok();
                     let _ = reply.send(answer);
                 }
                 Control::Stop(reply) => {
@@ -226,6 +229,7 @@ impl Driver {
                 }
             }
         }
+        moved
     }
 
     fn stop(&mut self) {
