@@ -148,6 +148,8 @@ pub struct DirectionReport {
     /// Segments that came right behind a newer one, since it overtook them on the way to the capture. What they announce
     /// is older, and is not judged.
     pub overtaken_segments: u64,
+    /// Segments captured a moment behind the acknowledgement that they drew: the capture's disorder, not the wire's.
+    pub captured_late: u64,
     /// Keepalive probes: segments that repeat the last octet's sequence number only to be answered.
     pub keepalive_probes: u64,
     /// Octets that the other side acknowledged and the capture lacks.

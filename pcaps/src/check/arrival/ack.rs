@@ -8,6 +8,11 @@ use crate::check::track::Tracked;
 use crate::check::violation::Rule;
 use crate::seq::Position;
 use crate::tcp::{Flags, TcpSegment};
+use std::time::Duration;
+
+/// How long a frame may be captured behind one that answers it: a bridge hands frames on before it hands them to a capture on
+/// itself, and another processor may be faster with the answer.
+const DISORDER: Duration = Duration::from_micros(500);
 
 impl Tracked {
     /// The other side acknowledged octets that the capture lacks: what the sender does now tells whether it had sent them.
@@ -23,7 +28,14 @@ impl Tracked {
             return;
         };
         let end = at.plus(u64::from(tcp.seg_len()));
-        if at > sender.snd_max {
+        let late = place.time.saturating_since(beyond.place.time) <= DISORDER;
+        if late && at <= sender.snd_max && end > sender.snd_max {
+            // Captured a moment behind the acknowledgement that it drew.
+            sender.report.captured_late += 1;
+            if end >= beyond.ack {
+                sender.acked_beyond = None;
+            }
+        } else if at > sender.snd_max {
             // It goes on behind octets that were never captured: it had sent them.
             sender.acked_beyond = None;
             sender.snd_max = beyond.ack.max(sender.snd_max);

@@ -198,3 +198,23 @@ fn packets_that_the_capture_says_it_lost_make_the_verdict_inconclusive() {
         ["3 packet(s) lost by the capture, as it says"]
     );
 }
+
+#[test]
+fn octets_captured_a_moment_behind_their_acknowledgement_were_sent_before_it() {
+    let disordered = |late| {
+        let mut conversation = open();
+        conversation.exchange(S, &[1; 100]);
+        let (text, ack) = (conversation.frames.len() - 2, conversation.frames.len() - 1);
+        conversation.frames[text].time = conversation.frames[ack].time + late;
+        conversation.frames.swap(text, ack);
+        conversation
+            .wait(Duration::from_secs(1))
+            .exchange(S, &[2; 100]);
+        check(&conversation)
+    };
+    let report = disordered(Duration::from_micros(30));
+    assert_passes(&report);
+    let ours = &report.flows[0].from_server;
+    assert_eq!((ours.captured_late, ours.octets), (1, 19 + 200));
+    assert_breaks(&disordered(Duration::from_millis(2)), Rule::AckOfSent);
+}
