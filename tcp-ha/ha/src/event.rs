@@ -2,7 +2,7 @@
 
 use crate::readiness::Readiness;
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tcp_ha_engine::{CloseCause, ConnectionId, ListenerId};
 
 /// One event, in the order in which it happened.
@@ -70,8 +70,11 @@ pub enum NodeEvent {
         /// How far it is now.
         readiness: Readiness,
     },
-    /// Active: a frame announced our address from elsewhere, or the loop stood still: the register must be read.
-    RegisterDoubt,
+    /// Active: a frame announced our address from elsewhere; the register must be read.
+    ForeignAnnouncement {
+        /// Our address.
+        address: IpAddr,
+    },
 
     /// Standby: the replica begins anew; whatever was known is void.
     ReplicaReset,

@@ -2,6 +2,7 @@
 
 use crate::event::How;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// What a node does at present.
@@ -45,6 +46,10 @@ pub struct Status {
     pub connections: Vec<ConnectionStatus>,
     /// How this process became active, and when.
     pub takeover: Option<TakeoverStatus>,
+    /// Active: frames, segments and packets that were dropped, by reason; reasons that never came up are left out.
+    pub drops: BTreeMap<String, u64>,
+    /// Active: times that another station announced an address of ours.
+    pub foreign_announcements: u64,
     /// What an active counted.
     pub counters: Option<NodeCountersStatus>,
 }

@@ -216,7 +216,9 @@ impl Active {
             }) => self
                 .engine
                 .handle_segment(now, src, dst, segment, &mut self.fx),
-            Ok(Inbound::ForeignAnnouncement { .. }) => self.events.push(NodeEvent::RegisterDoubt),
+            Ok(Inbound::ForeignAnnouncement { address }) => {
+                self.events.push(NodeEvent::ForeignAnnouncement { address });
+            }
             Ok(Inbound::Unreachable(told)) => {
                 let why = meaning(told.code);
                 self.engine.handle_unreachable(

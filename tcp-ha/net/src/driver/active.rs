@@ -23,6 +23,9 @@ pub(super) const BATCH_OCTETS: usize = 4 << 20;
 /// Turns between two looks at whether the socket's name is still there.
 const SOCKET_LOOK_US: u64 = 200_000;
 
+/// Time between two lines about a stranger that has our address.
+const STRANGER_PAUSE_US: u64 = 10_000_000;
+
 impl Driver {
     pub(super) fn active_turn(&mut self, mut active: Box<Active>) -> Turn {
         let mono_us = monotonic_us();
@@ -293,7 +296,15 @@ impl Driver {
         active.take_events(&mut events);
         for event in events.drain(..) {
             match event {
-                NodeEvent::RegisterDoubt => active.confirm(),
+                NodeEvent::ForeignAnnouncement { address } => {
+                    active.confirm();
+                    // A resumed twin is fenced, so this is a stranger. Said once in a while, whatever it sends.
+                    let now_us = monotonic_us();
+                    if active.fenced().is_none() && now_us > self.stranger_us + STRANGER_PAUSE_US {
+                        self.stranger_us = now_us;
+                        tracing::warn!(%address, "another station announces this address: two hosts have it configured");
+                    }
+                }
                 NodeEvent::SyncRequested { id } => self.tell(StackEvent::SyncRequested { id }),
                 NodeEvent::NodeSyncRequested => self.tell(StackEvent::NodeSyncRequested),
                 NodeEvent::Protection { id, readiness } => {
@@ -364,6 +375,17 @@ pub(super) fn tell(active: &Active, mono_us: u64, status: &mut Status) {
         gate_full: counters.gate_full,
         standby_lost: counters.standby_lost,
     });
+    let host = active.host().counters();
+    status.foreign_announcements = host.foreign_announcements;
+    let frames = host
+        .drops()
+        .map(|(reason, count)| (format!("frame: {reason}"), count));
+    let segments = active.engine().counters().drops();
+    let segments = segments.map(|(reason, count)| (format!("segment: {reason}"), count));
+    status.drops = frames
+        .chain(segments)
+        .filter(|(_, count)| *count > 0)
+        .collect();
     let engine = active.engine();
     status.connections = engine
         .connections()

@@ -19,7 +19,7 @@ use ipc::transport::UnixListener;
 use ipc::{Epoch, Incarnation};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     buffer: Vec<u8>,
     node_events: Vec<NodeEvent>,
     last_turn_us: u64,
+    /// When a stranger with our address was last spoken of.
+    stranger_us: u64,
 }
 
 impl Driver {
@@ -142,6 +144,7 @@ impl Driver {
             buffer: vec![0; 256 << 10],
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
+            stranger_us: 0,
         };
         Ok((driver, commands, receiver))
     }
@@ -263,6 +266,8 @@ impl Driver {
             lag_us: 0,
             connections: Vec::new(),
             takeover: self.takeover,
+            drops: BTreeMap::new(),
+            foreign_announcements: 0,
             counters: None,
         };
         match &self.doing {
