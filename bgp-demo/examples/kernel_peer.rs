@@ -10,7 +10,10 @@ fn main() -> ExitCode {
     let done = match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--ask", socket, question] => match serde_json::from_str(question) {
             Ok(question) => control::ask(Path::new(socket), &question).map(|answer| {
-                println!("{}", serde_json::to_string_pretty(&answer).unwrap_or_default());
+                println!(
+                    "{}",
+                    serde_json::to_string_pretty(&answer).unwrap_or_default()
+                );
             }),
             Err(error) => {
                 eprintln!("question not understood: {error}");

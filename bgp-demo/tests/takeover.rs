@@ -149,93 +149,110 @@ fn prefixes_in(status: &DaemonStatus) -> usize {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_and_routes_survive_several_takeovers() {
-    let (pair, alone) = (Directory::new("pair"), Directory::new("alone"));
-    let place = |register, begin| Place {
-        segment: "takeover",
-        register,
-        begin,
-    };
-    let peers = [2, 3];
-    let mut speaking = node(
-        &place(&pair, Begin::Active),
-        "rp0",
-        1,
-        &peers,
-        &lines(100, 3000),
-    )
-    .await;
-    let two = node(
-        &place(&alone, Begin::Active),
-        "peer2",
-        2,
-        &[1],
-        &lines(20, 2000),
-    )
-    .await;
-    let other = Directory::new("other");
-    let three = node(
-        &place(&other, Begin::Active),
-        "peer3",
-        3,
-        &[1],
-        &lines(30, 2000),
-    )
-    .await;
-    until("routes at peer 2", &two, |it| prefixes_in(it) == 5000).await;
-    until("routes at peer 3", &three, |it| prefixes_in(it) == 5000).await;
-    for round in 0..4_u8 {
+/// A pair with the address 1, and two peers on stacks of their own.
+struct Scene {
+    pair: Directory,
+    _alone: [Directory; 2],
+    speaking: Node,
+    two: Node,
+    three: Node,
+}
+
+const PEERS: [u8; 2] = [2, 3];
+
+impl Scene {
+    async fn begin() -> Self {
+        let (pair, alone) = (
+            Directory::new("pair"),
+            [Directory::new("two"), Directory::new("three")],
+        );
+        let active = |register| Place {
+            segment: "takeover",
+            register,
+            begin: Begin::Active,
+        };
+        let speaking = node(&active(&pair), "rp0", 1, &PEERS, &lines(100, 3000)).await;
+        let two = node(&active(&alone[0]), "peer2", 2, &[1], &lines(20, 2000)).await;
+        let three = node(&active(&alone[1]), "peer3", 3, &[1], &lines(30, 2000)).await;
+        until("routes at peer 2", &two, |it| prefixes_in(it) == 5000).await;
+        until("routes at peer 3", &three, |it| prefixes_in(it) == 5000).await;
+        Self {
+            pair,
+            _alone: alone,
+            speaking,
+            two,
+            three,
+        }
+    }
+
+    /// A standby joins; the active is cut while changes in both directions are on their way; the standby goes on.
+    async fn cut(&mut self, round: u8, planned: bool) {
+        let place = Place {
+            segment: "takeover",
+            register: &self.pair,
+            begin: Begin::Standby,
+        };
         let standby = node(
-            &place(&pair, Begin::Standby),
+            &place,
             &format!("rp{}", round + 1),
             1,
-            &peers,
+            &PEERS,
             &lines(100, 3000),
         )
         .await;
-        until_ready(&speaking, 2).await;
-        // Changes in both directions are on their way when the active is cut.
-        let changed = routes::parse(&lines(40 + round, 1500)).expect("routes");
-        speaking
+        until_ready(&self.speaking, PEERS.len()).await;
+        let ours = routes::parse(&lines(40 + round, 1500)).expect("routes");
+        let theirs = routes::parse(&lines(50 + round, 500)).expect("routes");
+        self.speaking
             .daemon
-            .originate(changed.clone(), true)
+            .originate(ours.clone(), true)
             .await
             .expect("an active");
-        two.daemon
-            .originate(changed_from(50 + round), true)
+        self.two
+            .daemon
+            .originate(theirs, true)
             .await
             .expect("an active");
-        let planned = round % 2 == 1;
         if planned {
-            speaking.stack.switchover().await.expect("a standby");
+            self.speaking.stack.switchover().await.expect("a standby");
         } else {
-            speaking.stack.stop().await;
+            self.speaking.stack.stop().await;
         }
-        let ended = speaking.running.await.expect("no panic");
+        let before = std::mem::replace(&mut self.speaking, standby);
+        let ended = before.running.await.expect("no panic");
         assert_eq!(
             matches!(ended, DaemonEnded::Fenced(_)),
             planned,
             "{ended:?}"
         );
-        speaking = standby;
-        let total = 5000 + 500 * (usize::from(round) + 1);
-        until("survivor", &speaking, |it| it.promotion.is_some()).await;
+        until("survivor", &self.speaking, |it| it.promotion.is_some()).await;
         // What the old active had not recorded when it was cut is asked for again, as its operator would.
-        speaking
+        self.speaking
             .daemon
-            .originate(changed, true)
+            .originate(ours, true)
             .await
             .expect("an active");
-        let expected_at_three = total + 1500 * (usize::from(round) + 1);
-        until("routes at peer 3", &three, |it| {
-            prefixes_in(it) == expected_at_three
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_and_routes_survive_several_takeovers() {
+    let mut scene = Scene::begin().await;
+    for round in 0..4_u8 {
+        scene.cut(round, round % 2 == 1).await;
+        let rounds = usize::from(round) + 1;
+        let at_three = 5000 + (1500 + 500) * rounds;
+        until("routes at peer 3", &scene.three, |it| {
+            prefixes_in(it) == at_three
         })
         .await;
-        let at_two = 5000 + 1500 * (usize::from(round) + 1);
-        until("routes at peer 2", &two, |it| prefixes_in(it) == at_two).await;
+        let at_two = 5000 + 1500 * rounds;
+        until("routes at peer 2", &scene.two, |it| {
+            prefixes_in(it) == at_two
+        })
+        .await;
     }
-    for peer in [&two, &three] {
+    for peer in [&scene.two, &scene.three] {
         let status = peer
             .daemon
             .status()
@@ -261,8 +278,4 @@ async fn sessions_and_routes_survive_several_takeovers() {
             (0, 0, 0)
         );
     }
-}
-
-fn changed_from(first: u8) -> Vec<bgp_demo::speaker::OriginatedRoute> {
-    routes::parse(&lines(first, 500)).expect("routes")
 }

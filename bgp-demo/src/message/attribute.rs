@@ -1,14 +1,14 @@
 //! Path attributes of an UPDATE: from octets to [`PathAttributes`], with the RFC 7606 answer to each kind of error.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use netgauze_bgp_pkt::path_attribute as wire;
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::{ParseFromWithOneInput, ParseFromWithTwoInputs};
 
-use super::open::AS_TRANS;
+use super::multiprotocol::{self, MpReach};
 use super::update::{AttributeFault, FaultAction};
-use super::{DecodeContext, MessageError, code, nlri, subcode};
+use super::{DecodeContext, MessageError, code, subcode};
 use crate::attributes::{Aggregator, AsPath, AsSegment, OpaqueAttribute, Origin};
 use crate::prefix::{Family, Prefix};
 
@@ -40,26 +40,18 @@ pub(crate) mod flag {
     pub(crate) const EXTENDED_LENGTH: u8 = 0x10;
 }
 
-/// MP_REACH_NLRI of a family that the speaker knows.
-#[derive(Debug)]
-pub(super) struct MpReach {
-    pub(super) next_hop: IpAddr,
-    pub(super) next_hop_link_local: Option<Ipv6Addr>,
-    pub(super) prefixes: Vec<Prefix>,
-}
-
 /// What the attributes of one UPDATE said.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) origin: Option<Origin>,
     pub(super) as_path: Option<AsPath>,
-    as4_path: Option<AsPath>,
+    pub(super) as4_path: Option<AsPath>,
     pub(super) next_hop: Option<Ipv4Addr>,
     pub(super) med: Option<u32>,
     pub(super) local_pref: Option<u32>,
     pub(super) atomic_aggregate: bool,
     pub(super) aggregator: Option<Aggregator>,
-    as4_aggregator: Option<Aggregator>,
+    pub(super) as4_aggregator: Option<Aggregator>,
     pub(super) communities: Box<[u32]>,
     pub(super) extended_communities: Box<[[u8; 8]]>,
     pub(super) large_communities: Box<[[u32; 3]]>,
@@ -153,10 +145,6 @@ fn list_error(what: String) -> MessageError {
     MessageError::new(code::UPDATE, subcode::ATTRIBUTE_LIST, &[], what)
 }
 
-fn optional_error(what: &str) -> MessageError {
-    MessageError::new(code::UPDATE, subcode::OPTIONAL_ATTRIBUTE, &[], what)
-}
-
 /// The flags that RFC 7606 3 c holds an attribute to; none for types that the speaker does not interpret.
 const fn flags_required(code: u8) -> Option<u8> {
     match code {
@@ -212,8 +200,8 @@ impl Parsed {
             }
         }
         match raw.code {
-            kind::MP_REACH_NLRI => self.mp_reach = decode_mp_reach(raw.value)?,
-            kind::MP_UNREACH_NLRI => self.mp_unreach = decode_mp_unreach(raw.value)?,
+            kind::MP_REACH_NLRI => self.mp_reach = multiprotocol::decode_reach(raw.value)?,
+            kind::MP_UNREACH_NLRI => self.mp_unreach = multiprotocol::decode_unreach(raw.value)?,
             _ if flags_required(raw.code).is_some() => {
                 if let Err((action, what)) = self.value(raw, context) {
                     self.fault(raw.code, action, what);
@@ -244,16 +232,39 @@ impl Parsed {
         raw: &Raw<'_>,
         context: DecodeContext,
     ) -> Result<(), (FaultAction, String)> {
-        let withdraw = |what: String| (FaultAction::TreatedAsWithdraw, what);
-        let discard = |what: String| (FaultAction::Discarded, what);
+        let done = match raw.code {
+            // RFC 7606 7.5: ignored, whatever it says.
+            kind::LOCAL_PREF if context.external => {
+                Err("LOCAL_PREF from an external peer".to_owned())
+            }
+            kind::ATOMIC_AGGREGATE | kind::AGGREGATOR | kind::AS4_PATH | kind::AS4_AGGREGATOR => {
+                self.value_to_discard(raw, context.four_octet_as)
+            }
+            kind::ORIGINATOR_ID | kind::CLUSTER_LIST if context.external => Ok(()),
+            kind::ORIGINATOR_ID | kind::CLUSTER_LIST => multiple(raw.value, 4),
+            kind::COMMUNITIES | kind::EXTENDED_COMMUNITIES | kind::LARGE_COMMUNITY => {
+                self.communities(raw)
+            }
+            _ => self.value_to_withdraw(raw, context.four_octet_as),
+        };
+        let action = match raw.code {
+            kind::ATOMIC_AGGREGATE | kind::AGGREGATOR | kind::AS4_PATH | kind::AS4_AGGREGATOR => {
+                FaultAction::Discarded
+            }
+            kind::LOCAL_PREF if context.external => FaultAction::Discarded,
+            _ => FaultAction::TreatedAsWithdraw,
+        };
+        done.map_err(|what| (action, what))
+    }
+
+    /// Attributes without which the route is another one (RFC 7606 7.1 to 7.5).
+    fn value_to_withdraw(&mut self, raw: &Raw<'_>, four_octet_as: bool) -> Result<(), String> {
         let long = raw.extended_length();
         let mut cur = SliceReader::new(raw.length_and_value);
         match raw.code {
             kind::ORIGIN => {
                 self.origin = Some(
-                    match wire::Origin::parse(&mut cur, long)
-                        .map_err(|e| withdraw(e.to_string()))?
-                    {
+                    match wire::Origin::parse(&mut cur, long).map_err(|e| e.to_string())? {
                         wire::Origin::IGP => Origin::Igp,
                         wire::Origin::EGP => Origin::Egp,
                         wire::Origin::Incomplete => Origin::Incomplete,
@@ -261,60 +272,55 @@ impl Parsed {
                 );
             }
             kind::AS_PATH => {
-                let path = wire::AsPath::parse(&mut cur, long, context.four_octet_as)
-                    .map_err(|e| withdraw(e.to_string()))?;
+                let path = wire::AsPath::parse(&mut cur, long, four_octet_as)
+                    .map_err(|e| e.to_string())?;
                 self.as_path = Some(as_path(&path));
             }
             kind::NEXT_HOP => {
-                let next_hop =
-                    wire::NextHop::parse(&mut cur, long).map_err(|e| withdraw(e.to_string()))?;
+                let next_hop = wire::NextHop::parse(&mut cur, long).map_err(|e| e.to_string())?;
                 self.next_hop = Some(next_hop.next_hop());
             }
             kind::MULTI_EXIT_DISC => {
                 let med = wire::MultiExitDiscriminator::parse(&mut cur, long)
-                    .map_err(|e| withdraw(e.to_string()))?;
+                    .map_err(|e| e.to_string())?;
                 self.med = Some(med.metric());
             }
-            kind::LOCAL_PREF if context.external => {
-                return Err(discard("LOCAL_PREF from an external peer".into()));
-            }
-            kind::LOCAL_PREF => {
-                let pref = wire::LocalPreference::parse(&mut cur, long)
-                    .map_err(|e| withdraw(e.to_string()))?;
+            _ => {
+                let pref =
+                    wire::LocalPreference::parse(&mut cur, long).map_err(|e| e.to_string())?;
                 self.local_pref = Some(pref.metric());
             }
+        }
+        Ok(())
+    }
+
+    /// Attributes that decide nothing (RFC 7606 7.6 and 7.7, RFC 6793 6).
+    fn value_to_discard(&mut self, raw: &Raw<'_>, four_octet_as: bool) -> Result<(), String> {
+        let long = raw.extended_length();
+        let mut cur = SliceReader::new(raw.length_and_value);
+        match raw.code {
             kind::ATOMIC_AGGREGATE => {
-                wire::AtomicAggregate::parse(&mut cur, long).map_err(|e| discard(e.to_string()))?;
+                wire::AtomicAggregate::parse(&mut cur, long).map_err(|e| e.to_string())?;
                 self.atomic_aggregate = true;
             }
             kind::AGGREGATOR => {
-                let it = wire::Aggregator::parse(&mut cur, long, context.four_octet_as)
-                    .map_err(|e| discard(e.to_string()))?;
+                let it = wire::Aggregator::parse(&mut cur, long, four_octet_as)
+                    .map_err(|e| e.to_string())?;
                 self.aggregator = Some(aggregator(&it));
             }
-            kind::AS4_PATH if !context.four_octet_as => {
-                let path = wire::AsPath::parse(&mut cur, long, true)
-                    .map_err(|e| discard(e.to_string()))?;
+            // RFC 6793 4.1: new speakers never send these to each other.
+            _ if four_octet_as => {
+                return Err("attribute between speakers of 4-octet AS numbers".to_owned());
+            }
+            kind::AS4_PATH => {
+                let path = wire::AsPath::parse(&mut cur, long, true).map_err(|e| e.to_string())?;
                 self.as4_path = Some(as_path(&path));
             }
-            kind::AS4_AGGREGATOR if !context.four_octet_as => {
-                let it = wire::Aggregator::parse(&mut cur, long, true)
-                    .map_err(|e| discard(e.to_string()))?;
+            _ => {
+                let it =
+                    wire::Aggregator::parse(&mut cur, long, true).map_err(|e| e.to_string())?;
                 self.as4_aggregator = Some(aggregator(&it));
             }
-            // RFC 6793 4.1: new speakers never send these to each other.
-            kind::AS4_PATH | kind::AS4_AGGREGATOR => {
-                return Err(discard(
-                    "attribute between speakers of 4-octet AS numbers".into(),
-                ));
-            }
-            kind::ORIGINATOR_ID | kind::CLUSTER_LIST if !context.external => {
-                if raw.value.is_empty() || !raw.value.len().is_multiple_of(4) {
-                    return Err(withdraw(format!("length {}", raw.value.len())));
-                }
-            }
-            kind::ORIGINATOR_ID | kind::CLUSTER_LIST => {}
-            _ => self.communities(raw).map_err(withdraw)?,
         }
         Ok(())
     }
@@ -325,13 +331,7 @@ impl Parsed {
             kind::EXTENDED_COMMUNITIES => 8,
             _ => 12,
         };
-        // RFC 7606 7.8 and 7.14, RFC 8092 6: a non-zero multiple.
-        if raw.value.is_empty() || !raw.value.len().is_multiple_of(unit) {
-            return Err(format!(
-                "length {} is not a non-zero multiple of {unit}",
-                raw.value.len()
-            ));
-        }
+        multiple(raw.value, unit)?;
         match raw.code {
             kind::COMMUNITIES => self.communities = words(raw.value).collect(),
             kind::EXTENDED_COMMUNITIES => {
@@ -348,46 +348,17 @@ impl Parsed {
         }
         Ok(())
     }
-
-    /// RFC 6793 4.2.3: puts the 4-octet AS numbers back.
-    fn merge_as4(&mut self, context: DecodeContext) {
-        if context.four_octet_as {
-            return;
-        }
-        let (as4_path, as4_aggregator) = (self.as4_path.take(), self.as4_aggregator.take());
-        match (self.aggregator, as4_aggregator) {
-            (Some(aggregator), Some(_)) if aggregator.asn != u32::from(AS_TRANS) => return,
-            (Some(_), Some(as4_aggregator)) => self.aggregator = Some(as4_aggregator),
-            _ => {}
-        }
-        if let (Some(path), Some(as4_path)) = (&self.as_path, as4_path)
-            && let Some(leading) = path.hops().checked_sub(as4_path.hops())
-        {
-            self.as_path = Some(merge(path, leading, &as4_path));
-        }
-    }
 }
 
-/// The first `leading` hops of `path`, then `as4_path`.
-fn merge(path: &AsPath, leading: usize, as4_path: &AsPath) -> AsPath {
-    let mut segments = Vec::with_capacity(path.0.len() + as4_path.0.len());
-    let mut left = leading;
-    for segment in &path.0 {
-        match segment {
-            _ if left == 0 => break,
-            AsSegment::Set(_) => {
-                segments.push(segment.clone());
-                left -= 1;
-            }
-            AsSegment::Sequence(numbers) => {
-                let taken = numbers.len().min(left);
-                segments.push(AsSegment::Sequence(numbers[..taken].into()));
-                left -= taken;
-            }
-        }
+/// RFC 7606 7.8 to 7.10 and 7.14, RFC 8092 6: a non-zero multiple.
+fn multiple(value: &[u8], unit: usize) -> Result<(), String> {
+    if value.is_empty() || !value.len().is_multiple_of(unit) {
+        return Err(format!(
+            "length {} is not a non-zero multiple of {unit}",
+            value.len()
+        ));
     }
-    segments.extend(as4_path.0.iter().cloned());
-    AsPath(segments.into())
+    Ok(())
 }
 
 fn words(value: &[u8]) -> impl Iterator<Item = u32> {
@@ -431,65 +402,4 @@ fn aggregator(aggregator: &wire::Aggregator) -> Aggregator {
             identifier: it.origin(),
         },
     }
-}
-
-/// RFC 4760 3; none for a family that the speaker does not know.
-fn decode_mp_reach(value: &[u8]) -> Result<Option<MpReach>, MessageError> {
-    let [afi_high, afi_low, safi, octets, rest @ ..] = value else {
-        return Err(optional_error(
-            "MP_REACH_NLRI is shorter than its fixed part",
-        ));
-    };
-    let Some((next_hop, [_reserved, prefixes @ ..])) = rest.split_at_checked(usize::from(*octets))
-    else {
-        return Err(optional_error("next hop of MP_REACH_NLRI does not fit"));
-    };
-    let Some(family) = Family::from_afi_safi(u16::from_be_bytes([*afi_high, *afi_low]), *safi)
-    else {
-        return Ok(None);
-    };
-    let (next_hop, next_hop_link_local) = match (family, next_hop.len()) {
-        (Family::Ipv4, 4) => (IpAddr::from(octets_at::<4>(next_hop, 0)), None),
-        // RFC 8950 allows IPv6 next hops to IPv4, by a capability that is not offered; accepted all the same.
-        (_, 16) => (IpAddr::from(octets_at::<16>(next_hop, 0)), None),
-        (_, 32) => (
-            IpAddr::from(octets_at::<16>(next_hop, 0)),
-            Some(Ipv6Addr::from(octets_at::<16>(next_hop, 16))),
-        ),
-        (_, other) => {
-            // RFC 7606 7.11: where the prefixes begin is in doubt.
-            return Err(optional_error(&format!(
-                "next hop of MP_REACH_NLRI has {other} octets"
-            )));
-        }
-    };
-    let mut reach = MpReach {
-        next_hop,
-        next_hop_link_local,
-        prefixes: Vec::new(),
-    };
-    nlri::decode(prefixes, family, &mut reach.prefixes)?;
-    Ok(Some(reach))
-}
-
-fn octets_at<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
-    let mut octets = [0; N];
-    octets.copy_from_slice(&data[at..at + N]);
-    octets
-}
-
-/// RFC 4760 4; none for a family that the speaker does not know.
-fn decode_mp_unreach(value: &[u8]) -> Result<Option<(Family, Vec<Prefix>)>, MessageError> {
-    let [afi_high, afi_low, safi, prefixes @ ..] = value else {
-        return Err(optional_error(
-            "MP_UNREACH_NLRI is shorter than its fixed part",
-        ));
-    };
-    let Some(family) = Family::from_afi_safi(u16::from_be_bytes([*afi_high, *afi_low]), *safi)
-    else {
-        return Ok(None);
-    };
-    let mut withdrawn = Vec::new();
-    nlri::decode(prefixes, family, &mut withdrawn)?;
-    Ok(Some((family, withdrawn)))
 }

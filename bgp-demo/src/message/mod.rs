@@ -4,8 +4,11 @@
 //! path attributes are read by `netgauze-bgp-pkt`, one attribute at a time from a slice of its declared length, so that an error in one
 //! never moves the place where the next begins. What RFC 7606 lets survive, survives: see [`Update::faults`].
 
+mod as4;
 pub(crate) mod attribute;
 mod encode;
+mod encode_attributes;
+mod multiprotocol;
 mod nlri;
 mod notification;
 mod open;
@@ -17,9 +20,10 @@ mod tests;
 use std::fmt;
 
 pub use encode::{
-    encode_announce, encode_attributes, encode_end_of_rib, encode_keepalive, encode_notification,
-    encode_open, encode_withdraw,
+    encode_announce, encode_end_of_rib, encode_keepalive, encode_notification, encode_open,
+    encode_withdraw,
 };
+pub use encode_attributes::encode_attributes;
 pub use notification::{Notification, code, subcode};
 pub use open::Open;
 pub use update::{Announcement, AttributeFault, FaultAction, Update};

@@ -82,31 +82,21 @@ impl Open {
             families: Families::NONE,
             four_octet_as: false,
         };
-        // RFC 9072: 255 followed by parameter type 255 announces two-octet lengths.
-        let (parameters, wide) = match (*octets, rest) {
-            (255, [PARAMETER_EXTENDED_LENGTH, high, low, parameters @ ..]) => {
-                if usize::from(u16::from_be_bytes([*high, *low])) != parameters.len() {
-                    return Err(malformed(
-                        "extended parameter length of OPEN does not fit its message",
-                    ));
-                }
-                (parameters, true)
-            }
-            _ if usize::from(*octets) != rest.len() => {
-                return Err(malformed(
-                    "parameter length of OPEN does not fit its message",
-                ));
-            }
-            _ => (rest, false),
-        };
-        open.decode_parameters(parameters, wide)?;
-        if open.families.is_empty() {
+        let (parameters, wide) = take_parameters(*octets, rest)
+            .ok_or_else(|| malformed("parameter length of OPEN does not fit its message"))?;
+        if !open.decode_parameters(parameters, wide)? {
             open.families.insert(Family::Ipv4);
         }
         Ok(open)
     }
 
-    fn decode_parameters(&mut self, mut parameters: &[u8], wide: bool) -> Result<(), MessageError> {
+    /// True when a family was named, be it one that the speaker does not know.
+    fn decode_parameters(
+        &mut self,
+        mut parameters: &[u8],
+        wide: bool,
+    ) -> Result<bool, MessageError> {
+        let mut named = false;
         while let Some((kind, value, rest)) = take_tlv(parameters, wide) {
             if kind != PARAMETER_CAPABILITIES {
                 return Err(MessageError::new(
@@ -116,11 +106,11 @@ impl Open {
                     format!("OPEN has the unsupported optional parameter {kind}"),
                 ));
             }
-            self.decode_capabilities(value)?;
+            named |= self.decode_capabilities(value)?;
             parameters = rest;
         }
         if parameters.is_empty() {
-            Ok(())
+            Ok(named)
         } else {
             Err(MessageError::new(
                 code::OPEN,
@@ -131,10 +121,12 @@ impl Open {
         }
     }
 
-    fn decode_capabilities(&mut self, mut capabilities: &[u8]) -> Result<(), MessageError> {
+    fn decode_capabilities(&mut self, mut capabilities: &[u8]) -> Result<bool, MessageError> {
+        let mut named = false;
         while let Some((kind, value, rest)) = take_tlv(capabilities, false) {
             match (kind, value) {
                 (CAPABILITY_MULTIPROTOCOL, [high, low, _, safi]) => {
+                    named = true;
                     if let Some(family) =
                         Family::from_afi_safi(u16::from_be_bytes([*high, *low]), *safi)
                     {
@@ -158,7 +150,7 @@ impl Open {
             capabilities = rest;
         }
         if capabilities.is_empty() {
-            Ok(())
+            Ok(named)
         } else {
             Err(MessageError::new(
                 code::OPEN,
@@ -167,6 +159,18 @@ impl Open {
                 "a capability of OPEN is cut short",
             ))
         }
+    }
+}
+
+/// The optional parameters and whether their lengths have two octets; none when the length of all does not fit.
+fn take_parameters(octets: u8, rest: &[u8]) -> Option<(&[u8], bool)> {
+    match (octets, rest) {
+        // RFC 9072: 255 followed by parameter type 255.
+        (255, [PARAMETER_EXTENDED_LENGTH, high, low, parameters @ ..]) => {
+            let fits = usize::from(u16::from_be_bytes([*high, *low])) == parameters.len();
+            fits.then_some((parameters, true))
+        }
+        _ => (usize::from(octets) == rest.len()).then_some((rest, false)),
     }
 }
 

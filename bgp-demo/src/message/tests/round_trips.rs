@@ -202,6 +202,20 @@ fn an_open_without_capabilities_means_ipv4_and_two_octets() {
 }
 
 #[test]
+fn an_open_that_names_only_unknown_families_has_none() {
+    let octets = raw_message(
+        1,
+        &[
+            4, 0xfd, 0xe9, 0, 90, 10, 0, 0, 1, 8, 2, 6, 1, 4, 0, 25, 0, 70,
+        ],
+    );
+    let Ok(Message::Open(open)) = decode(&octets, EXTERNAL) else {
+        panic!("not an OPEN")
+    };
+    assert_eq!(open.families, Families::NONE);
+}
+
+#[test]
 fn extended_optional_parameters_are_read() {
     // RFC 9072: one parameter of capabilities with a two-octet length.
     let capabilities = [65, 4, 0, 1, 0, 0, 200, 0];
