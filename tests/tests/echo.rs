@@ -168,3 +168,47 @@ fn a_resumed_active_is_silent_and_the_survivor_unharmed() {
         capture.display()
     );
 }
+
+#[test]
+fn a_removed_socket_is_bound_again_and_a_standby_joins() {
+    let lab = Lab::new();
+    let echo = built("examples/echo");
+    let _speaker = lab.node(&echo, "rp0", 0);
+    wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+    let sockets = || -> Vec<_> {
+        let entries = fs::read_dir(lab.register()).expect("a register");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths
+            .filter(|path| path.extension().is_some_and(|end| end == "sock"))
+            .collect()
+    };
+    wait_for("the socket", 10, || !sockets().is_empty());
+    for socket in sockets() {
+        fs::remove_file(socket).expect("a socket that can be removed");
+    }
+    let _backup = lab.node(&echo, "rp1", 1);
+    wait_for("a pair", 20, || lab.paired());
+    assert!(
+        lab.said(0).contains("socket was removed"),
+        "{}",
+        lab.said(0)
+    );
+}
+
+#[test]
+fn a_device_that_cannot_be_had_is_one_clear_line() {
+    let lab = Lab::new();
+    let echo = built("examples/echo");
+    let _speaker = lab.node(&echo, "rp0", 0);
+    wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+    let mut second = lab.node(&echo, "rp0", 1);
+    wait_for("its end", 10, || {
+        second.0.try_wait().expect("a child").is_some()
+    });
+    let said = lab.said(1);
+    let line = said
+        .lines()
+        .find(|line| line.starts_with("Error"))
+        .expect("an error");
+    assert!(line.contains("rp0") && line.contains("busy"), "{line}");
+}

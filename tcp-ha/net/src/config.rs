@@ -69,8 +69,7 @@ impl StackConfig {
     }
 }
 
-/// Why a node could not start; one line that says what to do.
-#[derive(Debug)]
+/// Why a node could not start; one line that says what to do, also where a program ends with it as the error of its `main`.
 pub enum StartError {
     /// The device.
     Device(DeviceError),
@@ -90,6 +89,12 @@ impl fmt::Display for StartError {
             StartError::Register(error) => f.write_str(error),
             StartError::Io(what, error) => write!(f, "{what}: {error}"),
         }
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
