@@ -1,10 +1,15 @@
 //! What an onlooker reads off the wire: independent of the engine.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-/// One TCP segment of IPv4 over Ethernet.
+/// One TCP segment over Ethernet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
     /// Source port.
     pub src_port: u16,
     /// Destination port.
@@ -26,9 +31,9 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether RST is set.
-    pub fn rst(&self) -> bool {
-        self.flags & 0x04 != 0
+    /// Whether FIN is set.
+    pub fn fin(&self) -> bool {
+        self.flags & 0x01 != 0
     }
 
     /// Whether SYN is set.
@@ -36,47 +41,64 @@ impl Seen {
         self.flags & 0x02 != 0
     }
 
+    /// Whether RST is set.
+    pub fn rst(&self) -> bool {
+        self.flags & 0x04 != 0
+    }
+
     /// Whether ACK is set.
     pub fn has_ack(&self) -> bool {
         self.flags & 0x10 != 0
     }
+
+    /// Sequence number behind the segment.
+    pub fn seq_end(&self) -> u32 {
+        let controls = u32::from(self.syn()) + u32::from(self.fin());
+        self.seq
+            .wrapping_add(self.text.len() as u32)
+            .wrapping_add(controls)
+    }
 }
 
-/// Reads a frame; `None` for everything that is not TCP over IPv4.
-pub fn segment(frame: &[u8]) -> Option<Seen> {
+/// How far `later` lies behind `earlier` in sequence space; negative when it lies before.
+pub fn distance(earlier: u32, later: u32) -> i32 {
+    later.wrapping_sub(earlier) as i32
+}
+
+/// The ends of an IP packet and its TCP octets; `None` for everything else.
+fn packet(frame: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     let ip = frame.get(14..)?;
-    if frame.get(12..14)? != [8, 0] || *ip.get(9)? != 6 {
-        return None;
+    match frame.get(12..14)? {
+        [0x08, 0x00] if *ip.get(9)? == 6 => {
+            let total = usize::from(u16::from_be_bytes([*ip.get(2)?, *ip.get(3)?]));
+            let src = <[u8; 4]>::try_from(ip.get(12..16)?).ok()?;
+            let dst = <[u8; 4]>::try_from(ip.get(16..20)?).ok()?;
+            let tcp = ip.get(usize::from(ip[0] & 15) * 4..total)?;
+            Some((src.into(), dst.into(), tcp))
+        }
+        [0x86, 0xdd] if *ip.get(6)? == 6 => {
+            let len = usize::from(u16::from_be_bytes([*ip.get(4)?, *ip.get(5)?]));
+            let src = <[u8; 16]>::try_from(ip.get(8..24)?).ok()?;
+            let dst = <[u8; 16]>::try_from(ip.get(24..40)?).ok()?;
+            Some((src.into(), dst.into(), ip.get(40..40 + len)?))
+        }
+        _ => None,
     }
-    let total = usize::from(u16::from_be_bytes([*ip.get(2)?, *ip.get(3)?]));
-    let tcp = ip.get(usize::from(ip[0] & 15) * 4..total)?;
-    let word = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
-    let long = |at: usize| u32::from_be_bytes([tcp[at], tcp[at + 1], tcp[at + 2], tcp[at + 3]]);
+}
+
+/// Reads a frame; `None` for everything that is not TCP.
+pub fn segment(frame: &[u8]) -> Option<Seen> {
+    let (src, dst, tcp) = packet(frame)?;
     if tcp.len() < 20 {
         return None;
     }
+    let word = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
+    let long = |at: usize| u32::from_be_bytes([tcp[at], tcp[at + 1], tcp[at + 2], tcp[at + 3]]);
     let data = usize::from(tcp[12] >> 4) * 4;
-    let (mut scale, mut tsval) = (None, None);
-    let mut options = tcp.get(20..data)?;
-    while let [kind, rest @ ..] = options {
-        match (kind, rest) {
-            (0, _) => break,
-            (1, _) => options = rest,
-            (_, [len, ..]) if *len >= 2 && options.len() >= usize::from(*len) => {
-                let (option, later) = options.split_at(usize::from(*len));
-                match (kind, option) {
-                    (3, [_, _, shift]) => scale = Some(*shift),
-                    (8, [_, _, a, b, c, d, ..]) => {
-                        tsval = Some(u32::from_be_bytes([*a, *b, *c, *d]))
-                    }
-                    _ => {}
-                }
-                options = later;
-            }
-            _ => break,
-        }
-    }
+    let (scale, tsval) = options(tcp.get(20..data)?);
     Some(Seen {
+        src,
+        dst,
         src_port: word(0),
         dst_port: word(2),
         seq: long(4),
@@ -89,15 +111,42 @@ pub fn segment(frame: &[u8]) -> Option<Seen> {
     })
 }
 
+/// Window scale and TSval.
+fn options(mut options: &[u8]) -> (Option<u8>, Option<u32>) {
+    let (mut scale, mut tsval) = (None, None);
+    while let [kind, rest @ ..] = options {
+        match (kind, rest) {
+            (0, _) => break,
+            (1, _) => options = rest,
+            (_, [len, ..]) if *len >= 2 && options.len() >= usize::from(*len) => {
+                let (option, later) = options.split_at(usize::from(*len));
+                match (kind, option) {
+                    (3, [_, _, shift]) => scale = Some(*shift),
+                    (8, [_, _, a, b, c, d, ..]) => {
+                        tsval = Some(u32::from_be_bytes([*a, *b, *c, *d]));
+                    }
+                    _ => {}
+                }
+                options = later;
+            }
+            _ => break,
+        }
+    }
+    (scale, tsval)
+}
+
 /// Watches one side's segments for what must never go back (I6), and for resets (I7).
 #[derive(Default)]
 pub struct Monotonic {
     flows: HashMap<(u16, u16), Flow>,
+    /// Resets are looked for elsewhere: there may be connections that are not ready.
+    pub resets_allowed: bool,
 }
 
 #[derive(Default)]
 struct Flow {
     scale: u8,
+    iss: Option<u32>,
     edge: Option<u32>,
     tsval: Option<u32>,
 }
@@ -113,16 +162,25 @@ impl Monotonic {
             .entry((seen.src_port, seen.dst_port))
             .or_default();
         if seen.rst() {
+            if self.resets_allowed {
+                return Ok(());
+            }
             return Err(format!("reset: {seen:?}"));
         }
         if seen.syn() {
+            if let Some(iss) = flow.iss
+                && distance(iss, seen.seq) < 0
+            {
+                return Err(format!("ISN went back from {iss} to {}", seen.seq));
+            }
             *flow = Flow {
                 scale: seen.scale.unwrap_or(0),
+                iss: Some(seen.seq),
                 ..Flow::default()
             };
         }
         if let (Some(tsval), Some(last)) = (seen.tsval, flow.tsval)
-            && (tsval.wrapping_sub(last) as i32) < 0
+            && distance(last, tsval) < 0
         {
             return Err(format!("TSval went back from {last} to {tsval}"));
         }
@@ -130,7 +188,7 @@ impl Monotonic {
         if seen.has_ack() && !seen.syn() {
             let edge = seen.ack.wrapping_add(u32::from(seen.window) << flow.scale);
             if let Some(last) = flow.edge
-                && (edge.wrapping_sub(last) as i32) < 0
+                && distance(last, edge) < 0
             {
                 return Err(format!(
                     "right edge went back by {}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use tcp_ha::core::{Readiness, Standby};
 use tcp_ha_tests::wire;
-use tcp_ha_tests::world::{Doing, PeerOptions, World};
+use tcp_ha_tests::world::{Doing, Scenario, World};
 
 fn standby(world: &World) -> &Standby {
     let found = world
@@ -28,11 +28,10 @@ fn frames_since(world: &World, at: usize, since_us: u64) -> usize {
 
 #[test]
 fn i1_no_frame_leaves_before_the_standby_acknowledged() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 1_000_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
-    world.limits.hold_limit_us = u64::MAX;
     world
         .channel
         .as_mut()
@@ -57,9 +56,9 @@ fn i1_no_frame_leaves_before_the_standby_acknowledged() {
 
 #[test]
 fn i2_a_suspended_active_that_was_overtaken_says_nothing_on_resume() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 8_000_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     let old = world.active().expect("an active");
     world.run_for(3_000);
@@ -78,16 +77,16 @@ fn i2_a_suspended_active_that_was_overtaken_says_nothing_on_resume() {
     world.run_until("the whole echo", |world| world.peer.done());
     assert_eq!(frames_since(&world, old, since_us), 0);
     assert!(matches!(world.nodes[old].doing, Doing::Fenced));
-    assert!(!world.peer.closed);
+    assert!(!world.peer.lost());
 }
 
 #[test]
 fn i3_one_speaker_per_epoch() {
     // Both sides declare the other dead in the same instant, over and over: whatever the order, one node speaks.
     for delay_us in (0..2_000).step_by(100) {
-        let mut world = World::paired(PeerOptions {
+        let mut world = World::paired(Scenario {
             octets: 60_000,
-            ..PeerOptions::default()
+            ..Scenario::default()
         });
         world.run_for(delay_us);
         let swaps = world.register.swaps();
@@ -106,9 +105,9 @@ fn i3_one_speaker_per_epoch() {
 
 #[test]
 fn i4_shadow_equals_active_at_the_same_lsn() {
-    let mut world = World::paired(PeerOptions {
-        octets: 300_000,
-        ..PeerOptions::default()
+    let mut world = World::paired(Scenario {
+        octets: 1_000_000,
+        ..Scenario::default()
     });
     world.loss = 40;
     let mut compared = 0;
@@ -141,9 +140,9 @@ fn i4_shadow_equals_active_at_the_same_lsn() {
 #[test]
 fn i5_checkpoint_octets_do_not_change_with_the_payload() {
     let octets = |salt| {
-        let mut world = World::paired(PeerOptions {
+        let mut world = World::paired(Scenario {
             salt,
-            ..PeerOptions::default()
+            ..Scenario::default()
         });
         world.run_until("the whole echo", |world| world.peer.done());
         let at = world.active().expect("an active");
@@ -163,9 +162,9 @@ fn i5_checkpoint_octets_do_not_change_with_the_payload() {
 #[test]
 fn i6_edge_and_timestamps_go_on_over_takeovers() {
     // The world's onlooker panics when a right edge or a TSval of ours goes back, or at a reset.
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 2_000_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     for _ in 0..4 {
         world.run_for(7_300);
@@ -187,17 +186,17 @@ fn i6_edge_and_timestamps_go_on_over_takeovers() {
 fn i7_the_peer_notices_nothing_wherever_the_active_is_cut() {
     for (salt, loss) in [(1, 0), (2, 30)] {
         for turns in 0..120 {
-            let mut world = World::paired(PeerOptions {
+            let mut world = World::paired(Scenario {
                 octets: 100_000,
                 salt,
-                ..PeerOptions::default()
+                ..Scenario::default()
             });
             world.loss = loss;
             (0..turns).for_each(|_| world.turn());
             let old = world.active().expect("an active");
             world.kill(old);
             world.run_until("the whole echo", |world| world.peer.done());
-            assert!(!world.peer.closed, "cut after {turns} turns");
+            assert!(!world.peer.lost(), "cut after {turns} turns");
         }
     }
 }
@@ -205,37 +204,37 @@ fn i7_the_peer_notices_nothing_wherever_the_active_is_cut() {
 #[test]
 fn i7_holds_when_the_active_hangs_instead() {
     for turns in (0..60).step_by(3) {
-        let mut world = World::paired(PeerOptions {
+        let mut world = World::paired(Scenario {
             octets: 100_000,
-            ..PeerOptions::default()
+            ..Scenario::default()
         });
         (0..turns).for_each(|_| world.turn());
         let old = world.active().expect("an active");
         world.nodes[old].suspended = true;
         world.run_until("the whole echo", |world| world.peer.done());
-        assert!(!world.peer.closed, "hung after {turns} turns");
+        assert!(!world.peer.lost(), "hung after {turns} turns");
     }
 }
 
 #[test]
 fn i8_losing_the_standby_costs_protection_only() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 300_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     world.run_for(3_000);
     let (old, dead) = (world.active().expect("an active"), 1);
     world.kill(dead);
     world.run_until("the whole echo", |world| world.peer.done());
     assert_eq!(world.active(), Some(old));
-    assert!(!world.peer.closed);
+    assert!(!world.peer.lost());
 }
 
 #[test]
 fn i8_without_the_register_the_gate_stays_shut_until_it_returns() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 300_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     let at = world.active().expect("an active");
     world.run_for(3_000);
@@ -251,14 +250,14 @@ fn i8_without_the_register_the_gate_stays_shut_until_it_returns() {
     );
     world.register.set_unavailable(false);
     world.run_until("the whole echo", |world| world.peer.done());
-    assert!(!world.peer.closed);
+    assert!(!world.peer.lost());
 }
 
 #[test]
 fn i9_a_standby_that_falls_silent_is_given_up_at_the_hold_limit() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 300_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     world
         .channel
@@ -281,9 +280,9 @@ fn i9_a_standby_that_falls_silent_is_given_up_at_the_hold_limit() {
 
 #[test]
 fn a_tenth_failover_is_like_the_first() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 3_000_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     for round in 0..10 {
         world.run_for(5_000);
@@ -291,16 +290,16 @@ fn a_tenth_failover_is_like_the_first() {
         world.kill(old);
         world.add_node();
         world.run_until("a pair again", World::all_ready);
-        assert!(!world.peer.closed, "round {round}");
+        assert!(!world.peer.lost(), "round {round}");
     }
     world.run_until("the whole echo", |world| world.peer.done());
 }
 
 #[test]
 fn a_planned_handover_goes_unnoticed_and_is_refused_without_a_ready_pair() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 500_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     world.run_for(5_000);
     let old = world.active().expect("an active");
@@ -327,9 +326,9 @@ fn a_planned_handover_goes_unnoticed_and_is_refused_without_a_ready_pair() {
 
 #[test]
 fn protection_asked_for_late_covers_what_came_before() {
-    let mut world = World::paired(PeerOptions {
+    let mut world = World::paired(Scenario {
         octets: 400_000,
-        ..PeerOptions::default()
+        ..Scenario::default()
     });
     world.run_for(4_000);
     let (at, now_us) = (world.active().expect("an active"), world.now_us);

@@ -1,20 +1,18 @@
-//! A node in the world: the production roles, turned as the driver turns them, with an echo daemon.
+//! A node in the world: the production roles, turned as the driver turns them, with the service on top.
 
-use super::{Channel, PAIR, PORT, World};
-use bytes::Bytes;
+use super::channel::Channel;
+use super::daemon::Daemon;
+use super::scenario::Scenario;
+use super::{World, named};
 use ipc::heartbeat::Verdict;
-use ipc::register::Register;
+use ipc::register::{Register, Tenure};
 use ipc::session::{LocalIdentity, Session};
-use ipc::{Incarnation, Lsn};
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use ipc::{Entry, Incarnation, Lsn};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tcp_ha::core::{
-    Active, ActiveParts, Claim, Clock, Listening, NodeEvent, NodeLimits, Protection, Standby,
-    Standing,
-};
-use tcp_ha::engine::{Config, ConnectionId, ConnectionOptions, Engine, Secrets};
+use tcp_ha::core::{Active, ActiveParts, Claim, Clock, Listening, Standby, StandbyEnd, Standing};
+use tcp_ha::engine::{Engine, Secrets};
 use tcp_ha::link::LinkAddress;
 use tcp_ha::link::host::{Host, HostConfig};
 
@@ -30,13 +28,6 @@ pub enum Doing {
     Fenced,
 }
 
-/// An echo daemon: answers are recorded together with the mark of what they answer.
-#[derive(Default)]
-pub struct Daemon {
-    unanswered: HashMap<ConnectionId, VecDeque<(u64, Bytes)>>,
-    events: Vec<NodeEvent>,
-}
-
 /// One process.
 pub struct Node {
     /// Its name in the register.
@@ -49,53 +40,62 @@ pub struct Node {
     pub suspended: bool,
     /// Frames that wait on its device.
     pub inbox: VecDeque<Vec<u8>>,
-    /// Events of the replica, in order.
-    pub replica: Vec<NodeEvent>,
-    daemon: Daemon,
-    limits: NodeLimits,
+    /// The service on this node.
+    pub daemon: Daemon,
+    /// Digest of its configuration.
+    pub config_digest: [u8; 32],
+    /// Why its last role as a standby ended.
+    pub ended: Option<StandbyEnd>,
+    /// Connections that it did not take over.
+    pub left_behind: usize,
     sign: bool,
     last_turn_us: u64,
 }
 
 impl Node {
-    pub(super) fn new(limits: NodeLimits, number: u8) -> Node {
+    pub(super) fn new(scenario: &Scenario, number: u8) -> Node {
         Node {
             me: Incarnation::from_bytes([number + 1; 16]),
             doing: Doing::Joining,
             alive: true,
             suspended: false,
             inbox: VecDeque::new(),
-            replica: Vec::new(),
-            daemon: Daemon::default(),
-            limits,
+            daemon: Daemon::new(scenario),
+            config_digest: [0; 32],
+            ended: None,
+            left_behind: 0,
             sign: false,
             last_turn_us: 0,
         }
     }
 
-    fn identity(&self) -> LocalIdentity {
+    fn runs(&self) -> bool {
+        self.alive && !self.suspended
+    }
+
+    fn identity(&self, scenario: &Scenario) -> LocalIdentity {
         LocalIdentity {
             incarnation: self.me,
-            config_digest: [0; 32],
-            heartbeat: Duration::from_micros(self.limits.heartbeat_us),
+            config_digest: self.config_digest,
+            heartbeat: Duration::from_micros(scenario.limits.heartbeat_us),
             software: "world".to_owned(),
         }
     }
 }
 
 /// The pair's host layer.
-fn host() -> Host {
+fn host(scenario: &Scenario) -> Host {
     let mut config = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 1]));
-    config.addresses = vec![(PAIR, 24)];
+    config.addresses = vec![(scenario.family.pair(), scenario.family.prefix())];
     Host::new(config).expect("a valid host")
 }
 
-fn listening() -> Listening {
+fn listening(scenario: &Scenario) -> Listening {
     Listening {
-        local: SocketAddr::new(PAIR, PORT),
-        options: ConnectionOptions::default(),
-        backlog: 16,
-        protection: Some(Protection::default()),
+        local: scenario.pair_socket(),
+        options: scenario.options(),
+        backlog: 256,
+        protection: scenario.protection,
     }
 }
 
@@ -117,49 +117,66 @@ impl World {
             return;
         };
         let Some(entry) = entry else {
-            let tenure = self
-                .register
-                .compare_and_swap(None, self.nodes[at].me, None);
-            let secrets = Secrets::from_bytes(&[3; 48]);
-            let mut active = Active::new(ActiveParts {
-                me: self.nodes[at].me,
-                limits: self.limits,
-                register: Arc::new(self.register.clone()),
-                tenure: tenure.expect("an empty register"),
-                engine: Engine::new(Config::default(), secrets.clone()),
-                host: host(),
-                clock: Clock::new(),
-                secrets,
-                last_lsn: Lsn::ZERO,
-                node_sync: false,
-            });
-            active.listen(&listening()).expect("a free port");
-            self.nodes[at].doing = Doing::Active(Box::new(active));
+            return self.cold_start(at, None);
+        };
+        let lives = |name| named(&self.nodes, name).is_some_and(|at| self.nodes[at].alive);
+        if lives(entry.active) && entry.active != self.nodes[at].me {
+            return self.join(at, &entry);
+        }
+        // Who is named standby and joins has lost what it held: nobody is left who could take over.
+        let successor = entry.standby.filter(|name| *name != self.nodes[at].me);
+        if !successor.is_some_and(lives) {
+            self.cold_start(at, Some(&entry));
+        }
+    }
+
+    fn cold_start(&mut self, at: usize, dead: Option<&Entry>) {
+        let expected = dead.map(|entry| entry.epoch);
+        let me = self.nodes[at].me;
+        let Ok(tenure) = self.register.compare_and_swap(expected, me, None) else {
             return;
         };
-        let Some(active_at) = self
-            .nodes
-            .iter()
-            .position(|node| node.me == entry.active && node.alive)
-        else {
+        let secrets = Secrets::from_bytes(&[3 + at as u8; 48]);
+        let mut active = Active::new(ActiveParts {
+            me,
+            limits: self.scenario.limits,
+            register: Arc::new(self.register.clone()),
+            tenure,
+            engine: Engine::new(self.scenario.pair_tcp.clone(), secrets.clone()),
+            host: host(&self.scenario),
+            clock: Clock::new(),
+            secrets,
+            last_lsn: Lsn::ZERO,
+            node_sync: self.scenario.node_state,
+        });
+        active
+            .listen(&listening(&self.scenario))
+            .expect("a free port");
+        active.announce(self.now_us);
+        let wishes = self.wishes;
+        self.nodes[at].daemon = Daemon::new(&self.scenario);
+        self.nodes[at].daemon.wishes = wishes;
+        self.nodes[at].doing = Doing::Active(Box::new(active));
+        self.cold_starts += 1;
+    }
+
+    fn join(&mut self, at: usize, entry: &Entry) {
+        let Some(active_at) = named(&self.nodes, entry.active) else {
             return;
         };
         let now_us = self.now_us;
-        let remote = self.nodes[active_at].identity();
+        let remote = self.nodes[active_at].identity(&self.scenario);
         let Doing::Active(active) = &mut self.nodes[active_at].doing else {
             return;
         };
         if active.has_standby() || self.channel.is_some() {
             return;
         }
-        active.attach(now_us, Session::respond(remote, entry.epoch));
-        self.channel = Some(Channel {
-            active: active_at,
-            standby: at,
-            ..Channel::default()
-        });
-        let identity = self.nodes[at].identity();
-        let standby = Standby::join(identity, entry.active, entry.epoch, self.limits, now_us);
+        active.attach(now_us, Session::respond(remote, active.epoch()));
+        self.channel = Some(Channel::between(active_at, at));
+        let identity = self.nodes[at].identity(&self.scenario);
+        let limits = self.scenario.limits;
+        let standby = Standby::join(identity, entry.active, entry.epoch, limits, now_us);
         self.nodes[at].doing = Doing::Standby(Box::new(standby));
     }
 
@@ -170,37 +187,48 @@ impl World {
         };
         let now_us = self.now_us;
         let cut = channel.cut;
-        let to_active = if channel.hold_acknowledgements {
-            Vec::new()
-        } else {
-            std::mem::take(&mut channel.to_active)
-        };
-        let to_standby = std::mem::take(&mut channel.to_standby);
         let (active_at, standby_at) = (channel.active, channel.standby);
+        let to_active = if self.nodes[active_at].runs() {
+            channel.arrives_at_active()
+        } else {
+            Vec::new()
+        };
+        // What the active wrote before its end is still in the channel.
+        let to_standby = if self.nodes[standby_at].runs() {
+            channel.arrives_at_standby()
+        } else {
+            Vec::new()
+        };
         if cut {
             self.channel = None;
         }
         let node = &mut self.nodes[active_at];
+        let runs = node.runs();
         if let Doing::Active(active) = &mut node.doing
-            && node.alive
-            && !node.suspended
+            && runs
         {
+            if !to_active.is_empty() && !cut {
+                active.ipc_received(now_us, &to_active);
+            }
             if cut {
                 active.ipc_closed(now_us);
-            } else if !to_active.is_empty() {
-                active.ipc_received(now_us, &to_active);
             }
         }
         let node = &mut self.nodes[standby_at];
+        let runs = node.runs();
         if let Doing::Standby(standby) = &mut node.doing
-            && node.alive
-            && !node.suspended
+            && runs
         {
-            // What the active wrote before its end is still in the channel.
-            if !to_standby.is_empty() {
-                standby
-                    .ipc_received(now_us, &to_standby)
-                    .expect("records of the same version");
+            if !to_standby.is_empty()
+                && let Err(end) = standby.ipc_received(now_us, &to_standby)
+            {
+                node.ended = Some(end.clone());
+                if !matches!(end, StandbyEnd::Channel(_)) {
+                    node.doing = Doing::Joining;
+                    self.cut_channel_of(standby_at);
+                    return;
+                }
+                node.sign = true;
             }
             node.sign |= cut;
         }
@@ -211,11 +239,13 @@ impl World {
         let node = &mut self.nodes[at];
         node.inbox.clear();
         let silent = standby.handle_timeout(now_us) == Verdict::Dead;
-        standby.take_events(&mut node.replica);
+        let mut events = Vec::new();
+        standby.take_events(&mut events);
+        node.daemon.replicate(events);
         if let Some(channel) = &mut self.channel
             && channel.standby == at
         {
-            channel.carry(standby.ipc_outgoing(), true);
+            channel.write_to_active(standby.ipc_outgoing());
         }
         let written = standby.ipc_outgoing().len();
         standby.ipc_advance(written);
@@ -224,27 +254,10 @@ impl World {
             return;
         }
         match standby.claim(&self.register) {
-            Claim::Won(tenure) => {
-                let promotion = standby.promote(
-                    tenure,
-                    Arc::new(self.register.clone()),
-                    Config::default(),
-                    host(),
-                    false,
-                    now_us,
-                );
-                let mut active = promotion.expect("a synchronised standby");
-                node.sign = false;
-                node.daemon = Daemon::default();
-                for id in &active.taken {
-                    active.active.hand_over(*id);
-                }
-                active.active.listen(&listening()).expect("a free port");
-                self.nodes[at].doing = Doing::Active(Box::new(active.active));
-                self.cut_channel_of(at);
-            }
+            Claim::Won(tenure) => self.promote(at, *standby, tenure),
             Claim::Lost => {
                 node.sign = false;
+                node.ended = Some(StandbyEnd::NotNamed);
                 node.doing = Doing::Joining;
                 self.cut_channel_of(at);
             }
@@ -252,87 +265,72 @@ impl World {
         }
     }
 
+    fn promote(&mut self, at: usize, standby: Standby, tenure: Tenure) {
+        let promotion = standby.promote(
+            tenure,
+            Arc::new(self.register.clone()),
+            self.scenario.pair_tcp.clone(),
+            host(&self.scenario),
+            self.scenario.node_state,
+            self.now_us,
+        );
+        let mut promotion = promotion.expect("a synchronised standby");
+        let node = &mut self.nodes[at];
+        node.sign = false;
+        node.left_behind = promotion.left_behind.len();
+        node.daemon.wishes = self.wishes;
+        node.daemon.promoted(&mut promotion);
+        let mut active = promotion.active;
+        active
+            .listen(&listening(&self.scenario))
+            .expect("a free port");
+        node.doing = Doing::Active(Box::new(active));
+        self.takeovers += 1;
+        self.cut_channel_of(at);
+    }
+
     fn speak(&mut self, at: usize, mut active: Box<Active>) {
         let now_us = self.now_us;
-        let limit_us = self.limits.heartbeat_us * u64::from(self.limits.misses);
+        let limits = self.scenario.limits;
+        let limit_us = limits.heartbeat_us * u64::from(limits.misses);
         let node = &mut self.nodes[at];
         if node.last_turn_us > 0 && now_us - node.last_turn_us > limit_us {
             active.confirm();
         }
-        let mut out = Vec::new();
-        release(&mut active, &mut out);
+        node.daemon.wishes = self.wishes;
+        self.release(at, &mut active);
+        let node = &mut self.nodes[at];
         if active.takes_input() {
             for frame in std::mem::take(&mut node.inbox) {
                 active.handle_frame(now_us, &frame);
             }
-            node.daemon.answer(&mut active, now_us);
+            node.daemon.serve(&mut active, now_us);
         }
         active.handle_timeout(now_us);
         active.close_batch(now_us);
         if let Some(channel) = &mut self.channel
             && channel.active == at
         {
-            channel.carry(active.ipc_outgoing(), false);
+            channel.write_to_standby(active.ipc_outgoing());
+            channel.cut |= !active.has_standby();
         }
         let written = active.ipc_outgoing().len();
         active.ipc_advance(written);
-        release(&mut active, &mut out);
-        active.take_events(&mut node.daemon.events);
+        self.release(at, &mut active);
+        let node = &mut self.nodes[at];
+        node.daemon.listen_to(&mut active);
         let fenced = active.fenced().is_some();
         node.doing = if fenced {
             Doing::Fenced
         } else {
             Doing::Active(active)
         };
-        for frame in out {
-            self.fly(at, frame);
-        }
     }
-}
 
-impl Channel {
-    fn carry(&mut self, octets: &[u8], back: bool) {
-        let to = if back {
-            &mut self.to_active
-        } else {
-            &mut self.to_standby
-        };
-        to.extend_from_slice(octets);
-    }
-}
-
-fn release(active: &mut Active, out: &mut Vec<Vec<u8>>) {
-    while let Some(frame) = active.release() {
-        out.push(frame.octets().to_vec());
-        active.recycle(frame);
-    }
-}
-
-impl Daemon {
-    fn answer(&mut self, active: &mut Active, now_us: u64) {
-        for event in self.events.drain(..) {
-            match event {
-                NodeEvent::Received { id, offset, data } => {
-                    let end = offset + data.len() as u64;
-                    self.unanswered
-                        .entry(id)
-                        .or_default()
-                        .push_back((end, data));
-                }
-                NodeEvent::Closed { id, .. } => {
-                    self.unanswered.remove(&id);
-                }
-                NodeEvent::RegisterDoubt => active.confirm(),
-                _ => {}
-            }
-        }
-        for (&id, queue) in &mut self.unanswered {
-            while let Some((end, data)) = queue.front() {
-                if active.write(now_us, id, data, Some(*end)).is_err() {
-                    break;
-                }
-                queue.pop_front();
-            }
+    fn release(&mut self, at: usize, active: &mut Active) {
+        while let Some(frame) = active.release() {
+            self.fly(at, frame.octets().to_vec());
+            active.recycle(frame);
         }
     }
 }

@@ -1,92 +1,190 @@
-//! The peer: an engine of its own with a client that sends a known stream and checks what comes back.
+//! The peer: an engine of its own with clients that send known streams and check what comes back.
 
-use super::{PAIR, PEER, PORT};
+use super::scenario::{Opener, Scenario, TWIST};
 use std::net::SocketAddr;
 use tcp_ha::engine::{
-    Config, ConnectionId, ConnectionOptions, Effects, Engine, Event, Instant, Secrets,
+    CloseCause, ConnectionId, ConnectionOptions, Effects, Engine, Event, Instant, Secrets,
 };
 use tcp_ha::link::host::{Host, HostConfig, Inbound};
 use tcp_ha::link::{Frames, LinkAddress};
 
-/// What the client does.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerOptions {
-    /// Octets it sends, and wants back.
-    pub octets: u64,
-    /// Octets it sends at most in one turn.
-    pub per_turn: usize,
-    /// The stream is `salt + offset` over and over.
-    pub salt: u8,
+/// How far a client's connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Not opened yet.
+    Waiting,
+    /// Opened.
+    Open(ConnectionId),
+    /// Over.
+    Over(CloseCause),
 }
 
-impl Default for PeerOptions {
-    fn default() -> Self {
-        PeerOptions {
-            octets: 200_000,
-            per_turn: 8_000,
-            salt: 1,
+/// One client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// How far its connection is.
+    pub stage: Stage,
+    /// Octets written so far.
+    pub written: u64,
+    /// Answered octets so far.
+    pub returned: u64,
+    /// The service closed its direction.
+    pub peer_closed: bool,
+    available: u64,
+    closes: bool,
+    closed: bool,
+}
+
+impl Client {
+    fn new() -> Client {
+        Client {
+            stage: Stage::Waiting,
+            written: 0,
+            returned: 0,
+            peer_closed: false,
+            available: 0,
+            closes: false,
+            closed: false,
+        }
+    }
+
+    fn id(&self) -> Option<ConnectionId> {
+        match self.stage {
+            Stage::Open(id) => Some(id),
+            _ => None,
         }
     }
 }
 
 /// See the module's text.
 pub struct Peer {
-    options: PeerOptions,
+    scenario: Scenario,
     engine: Engine,
     host: Host,
     fx: Effects,
     frames: Frames,
-    id: Option<ConnectionId>,
-    /// Octets written so far.
-    pub written: u64,
-    /// Octets that came back so far.
-    pub returned: u64,
-    /// Whether the connection was lost.
-    pub closed: bool,
+    /// The clients.
+    pub clients: Vec<Client>,
+    /// Whether clients take what comes.
+    pub reads: bool,
+    /// Clients close once everything came back.
+    pub closes_when_done: bool,
+    /// Clients close once the service did.
+    pub closes_after_service: bool,
 }
 
 impl Peer {
-    pub(super) fn new(options: PeerOptions) -> Peer {
+    pub(super) fn new(scenario: &Scenario) -> Peer {
+        let family = scenario.family;
         let mut host = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 2]));
-        host.addresses = vec![(PEER, 24)];
+        host.addresses = vec![(family.peer(), family.prefix())];
+        let mut engine = Engine::new(scenario.peer_tcp.clone(), Secrets::from_bytes(&[7; 48]));
+        if scenario.opener == Opener::Pair {
+            engine
+                .listen(
+                    scenario.peer_socket(),
+                    ConnectionOptions::default(),
+                    scenario.clients,
+                )
+                .expect("a free port");
+        }
         Peer {
-            options,
-            engine: Engine::new(Config::default(), Secrets::from_bytes(&[7; 48])),
+            scenario: scenario.clone(),
+            engine,
             host: Host::new(host).expect("a valid host"),
             fx: Effects::default(),
             frames: Frames::default(),
-            id: None,
-            written: 0,
-            returned: 0,
-            closed: false,
+            clients: vec![Client::new(); scenario.clients],
+            reads: true,
+            closes_when_done: false,
+            closes_after_service: false,
         }
     }
 
-    /// Opens the connection.
+    /// Opens the connections that are not open; a client whose connection was lost begins anew.
     pub fn connect(&mut self, now_us: u64) {
-        let now = Instant::from_micros(now_us);
+        if self.scenario.opener == Opener::Pair {
+            return;
+        }
+        for client in &mut self.clients {
+            if client.id().is_none() {
+                *client = Client::new();
+                let id = self.engine.connect(
+                    Instant::from_micros(now_us),
+                    SocketAddr::new(self.scenario.family.peer(), 0),
+                    self.scenario.pair_socket(),
+                    ConnectionOptions::default(),
+                    &mut self.fx,
+                );
+                client.stage = Stage::Open(id.expect("a free port"));
+            }
+        }
+    }
+
+    /// Opens client `at` from a port of its own choice.
+    pub fn connect_from(&mut self, now_us: u64, at: usize, port: u16) {
+        self.clients[at] = Client::new();
         let id = self.engine.connect(
-            now,
-            SocketAddr::new(PEER, 0),
-            SocketAddr::new(PAIR, PORT),
+            Instant::from_micros(now_us),
+            SocketAddr::new(self.scenario.family.peer(), port),
+            self.scenario.pair_socket(),
             ConnectionOptions::default(),
             &mut self.fx,
         );
-        self.id = Some(id.expect("a free port"));
+        self.clients[at].stage = Stage::Open(id.expect("a free port"));
     }
 
-    /// Whether everything came back.
+    /// All clients close now: a FIN behind what they wrote.
+    pub fn close(&mut self) {
+        for client in &mut self.clients {
+            client.closes = true;
+        }
+    }
+
+    /// All clients abort now: a RST.
+    pub fn abort(&mut self, now_us: u64) {
+        for client in &self.clients {
+            if let Some(id) = client.id() {
+                let _ = self
+                    .engine
+                    .abort(Instant::from_micros(now_us), id, &mut self.fx);
+            }
+        }
+    }
+
+    /// Whether everything came back to every client.
     pub fn done(&self) -> bool {
-        self.returned == self.options.octets
+        let octets = self.scenario.octets;
+        self.clients.iter().all(|client| client.returned == octets)
     }
 
-    /// Lets the client send `octets` more than before.
+    /// Whether a connection was lost: every end but a proper one.
+    pub fn lost(&self) -> bool {
+        self.clients
+            .iter()
+            .any(|client| matches!(client.stage, Stage::Over(cause) if cause != CloseCause::Normal))
+    }
+
+    /// Whether every connection has ended properly.
+    pub fn all_over(&self) -> bool {
+        self.clients
+            .iter()
+            .all(|client| client.stage == Stage::Over(CloseCause::Normal))
+    }
+
+    /// Octets that came back, over all clients.
+    pub fn returned(&self) -> u64 {
+        self.clients.iter().map(|client| client.returned).sum()
+    }
+
+    /// Lets every client send `octets` more than before.
     pub fn send_more(&mut self, octets: u64) {
-        self.options.octets += octets;
+        self.scenario.octets += octets;
     }
 
-    fn octet(&self, offset: u64) -> u8 {
-        self.options.salt.wrapping_add((offset % 251) as u8)
+    /// The peer's engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(super) fn turn<'f>(
@@ -106,7 +204,12 @@ impl Peer {
         }
         self.engine.handle_timeout(now, &mut self.fx);
         self.host.handle_timeout(now, &mut self.frames);
-        self.client(now);
+        for event in std::mem::take(&mut self.fx.events) {
+            self.note(event);
+        }
+        for at in 0..self.clients.len() {
+            self.client_turn(now, at);
+        }
         for segment in self.fx.segments() {
             let (dscp, hops) = (segment.dscp, segment.hop_limit);
             self.host.send_segment(
@@ -119,45 +222,96 @@ impl Peer {
                 &mut self.frames,
             );
         }
+        // Events of the clients' own calls wait for the next turn.
+        let events = std::mem::take(&mut self.fx.events);
         self.fx.clear();
+        self.fx.events = events;
         self.frames
             .drain()
             .map(|frame| frame.octets().to_vec())
             .collect()
     }
 
-    fn client(&mut self, now: Instant) {
-        for event in std::mem::take(&mut self.fx.events) {
-            match event {
-                Event::Received { id, from, to } => {
-                    let (head, tail) = self
-                        .engine
-                        .received(id, from)
-                        .expect("octets that were announced");
-                    for (at, octet) in (from..to).zip(head.iter().chain(tail)) {
-                        assert_eq!(*octet, self.octet(at), "octet {at} came back changed");
-                    }
-                    self.returned = to;
-                    self.engine
-                        .consume(now, id, to, &mut self.fx)
-                        .expect("octets that were received");
+    fn client_of(&mut self, id: ConnectionId) -> Option<&mut Client> {
+        self.clients
+            .iter_mut()
+            .find(|client| client.id() == Some(id))
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Accepted { id, .. } => {
+                let free = self.clients.iter_mut().find(|client| client.id().is_none());
+                if let Some(client) = free {
+                    *client = Client::new();
+                    client.stage = Stage::Open(id);
                 }
-                Event::Closed { .. } => self.closed = true,
-                _ => {}
+            }
+            Event::Received { id, to, .. } => {
+                if let Some(client) = self.client_of(id) {
+                    client.available = to;
+                }
+            }
+            Event::PeerClosed { id } => {
+                if let Some(client) = self.client_of(id) {
+                    client.peer_closed = true;
+                }
+            }
+            Event::Closed { id, cause } => {
+                if let Some(client) = self.client_of(id) {
+                    client.stage = Stage::Over(cause);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn client_turn(&mut self, now: Instant, at: usize) {
+        let Some(id) = self.clients[at].id() else {
+            return;
+        };
+        if self.reads && self.clients[at].available > self.clients[at].returned {
+            self.read(now, at, id);
+        }
+        let client = &mut self.clients[at];
+        let accepts = self
+            .engine
+            .connection(id)
+            .is_some_and(|info| info.state.accepts_text());
+        let done = client.returned == self.scenario.octets;
+        if !client.closed {
+            let wanted = (self.scenario.octets - client.written).min(self.scenario.per_turn as u64);
+            if wanted > 0 && accepts && !client.closes {
+                let range = client.written..client.written + wanted;
+                let text: Vec<u8> = range.map(|at| self.scenario.octet(at)).collect();
+                let taken = self.engine.send(now, id, &text, &mut self.fx);
+                client.written += taken.unwrap_or(0) as u64;
+            }
+            let due = client.closes
+                || (self.closes_when_done && done)
+                || (self.closes_after_service && client.peer_closed && done);
+            if due {
+                client.closed = self.engine.close(now, id, &mut self.fx).is_ok();
             }
         }
-        let Some(id) = self.id else { return };
-        let wanted = (self.options.octets - self.written).min(self.options.per_turn as u64);
-        if wanted > 0
-            && self
-                .engine
-                .connection(id)
-                .is_some_and(|info| info.state.accepts_text())
-        {
-            let text: Vec<u8> = (self.written..self.written + wanted)
-                .map(|at| self.octet(at))
-                .collect();
-            self.written += self.engine.send(now, id, &text, &mut self.fx).unwrap_or(0) as u64;
+    }
+
+    fn read(&mut self, now: Instant, at: usize, id: ConnectionId) {
+        let client = &mut self.clients[at];
+        let from = client.returned;
+        let Ok((head, tail)) = self.engine.received(id, from) else {
+            panic!("octets from {from} on were announced to client {at}");
+        };
+        for (offset, octet) in (from..client.available).zip(head.iter().chain(tail)) {
+            let expected = self.scenario.octet(offset) ^ TWIST;
+            assert_eq!(
+                *octet, expected,
+                "octet {offset} of client {at} is answered wrongly"
+            );
         }
+        client.returned = client.available;
+        self.engine
+            .consume(now, id, client.available, &mut self.fx)
+            .expect("octets that were received");
     }
 }

@@ -1,0 +1,403 @@
+//! The service: answers every octet twisted. Its state is a digest of everything in and out, and its replica must come to the same one.
+
+use super::model::{Model, Part, parts, unpack};
+use super::scenario::{Opener, Scenario, TWIST};
+use std::collections::{BTreeMap, VecDeque};
+use tcp_ha::core::{Active, NodeEvent, Promotion, SendMode};
+use tcp_ha::engine::{ConnectionId, ReceiveMode};
+
+/// Octets answered in one call where the service has no messages.
+const CHUNK: usize = 16_384;
+
+/// First octet of a record that is part of a dump.
+const DUMP: u8 = b'D';
+/// First octet of a record that is a message received (`Marked`).
+const MESSAGE: u8 = b'M';
+
+/// One connection, as the service sees it.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// Everything in and out.
+    pub model: Model,
+    /// The model is whole: it followed from the first octet, or from a dump.
+    pub whole: bool,
+    unread: VecDeque<u8>,
+    peer_closed: bool,
+    closes: bool,
+    closed: bool,
+    dump: Vec<Part>,
+}
+
+/// What the test wants the service to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// It deals with nothing more.
+    pub pauses: bool,
+    /// It closes every connection.
+    pub closes: bool,
+    /// It closes a connection once the peer has and everything is answered.
+    pub closes_after_peer: bool,
+    /// It closes a connection once it has answered everything that the client will send.
+    pub closes_when_done: bool,
+    /// It does not answer when its state is asked for.
+    pub keeps_its_state: bool,
+    /// It supplies regenerated octets so many turns late.
+    pub supplies_late: u32,
+}
+
+/// See the module's text.
+pub struct Daemon {
+    scenario: Scenario,
+    /// What it is to do.
+    pub wishes: Wishes,
+    events: Vec<NodeEvent>,
+    /// Its connections.
+    pub streams: BTreeMap<ConnectionId, Stream>,
+    /// State of its own that belongs to no connection: messages answered.
+    pub answered: u64,
+    /// That state is whole on this node.
+    pub answered_whole: bool,
+    asked: VecDeque<Option<ConnectionId>>,
+    to_supply: VecDeque<(ConnectionId, u64, Vec<u8>)>,
+    supply_in: u32,
+    /// How often its state was asked for.
+    pub dumps: u64,
+}
+
+impl Daemon {
+    pub(super) fn new(scenario: &Scenario) -> Daemon {
+        Daemon {
+            scenario: scenario.clone(),
+            wishes: Wishes::default(),
+            events: Vec::new(),
+            streams: BTreeMap::new(),
+            answered: 0,
+            answered_whole: true,
+            asked: VecDeque::new(),
+            to_supply: VecDeque::new(),
+            supply_in: 0,
+            dumps: 0,
+        }
+    }
+
+    fn receive_mode(&self) -> ReceiveMode {
+        self.scenario
+            .protection
+            .map_or(ReceiveMode::Logged, |protection| protection.receive)
+    }
+
+    fn regenerates(&self) -> bool {
+        self.scenario
+            .protection
+            .is_some_and(|protection| protection.send == SendMode::Regenerated)
+    }
+
+    /// Takes over what the node tells.
+    pub(super) fn listen_to(&mut self, active: &mut Active) {
+        active.take_events(&mut self.events);
+    }
+
+    /// A turn of the service on the active.
+    pub(super) fn serve(&mut self, active: &mut Active, now_us: u64) {
+        for event in std::mem::take(&mut self.events) {
+            self.note(active, event);
+        }
+        self.open(active, now_us);
+        if self.supply_in == 0 {
+            while let Some((id, offset, octets)) = self.to_supply.pop_front() {
+                let _ = active.supply(now_us, id, offset, &octets);
+            }
+        }
+        self.supply_in = self.supply_in.saturating_sub(1);
+        let ids: Vec<ConnectionId> = self.streams.keys().copied().collect();
+        for id in ids {
+            while !self.wishes.pauses && self.answer(active, now_us, id) {
+                // In the middle of a batch: what was said before is in the dump, what is said later is not.
+                self.dump(active);
+            }
+            self.close_if_due(active, now_us, id);
+        }
+        self.dump(active);
+    }
+
+    fn note(&mut self, active: &mut Active, event: NodeEvent) {
+        match event {
+            NodeEvent::Accepted { id, .. } | NodeEvent::Connected { id, .. } => {
+                let stream = Stream {
+                    whole: true,
+                    ..Stream::default()
+                };
+                self.streams.insert(id, stream);
+            }
+            NodeEvent::Received { id, data, .. } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.unread.extend(data);
+                }
+            }
+            NodeEvent::Acknowledged { id, upto } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.model.acknowledged(upto);
+                }
+            }
+            NodeEvent::PeerClosed { id } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.peer_closed = true;
+                }
+            }
+            NodeEvent::Closed { id, .. } => {
+                self.streams.remove(&id);
+            }
+            NodeEvent::SyncRequested { id } => self.asked.push_back(Some(id)),
+            NodeEvent::NodeSyncRequested => self.asked.push_back(None),
+            NodeEvent::ForeignAnnouncement { .. } => active.confirm(),
+            _ => {}
+        }
+    }
+
+    /// Opens what is missing, where it is the service that opens.
+    fn open(&mut self, active: &mut Active, now_us: u64) {
+        if self.scenario.opener != Opener::Pair || self.wishes.closes {
+            return;
+        }
+        let there = active.engine().connections().count();
+        for _ in there..self.scenario.clients {
+            let local = std::net::SocketAddr::new(self.scenario.family.pair(), 0);
+            let options = self.scenario.options();
+            let remote = self.scenario.peer_socket();
+            active
+                .connect(now_us, local, remote, options, self.scenario.protection)
+                .expect("a free port");
+        }
+    }
+
+    /// Answers one message, or one chunk; false where there is none, or no room for the answer.
+    fn answer(&mut self, active: &mut Active, now_us: u64, id: ConnectionId) -> bool {
+        let mode = self.receive_mode();
+        let message = self.scenario.message;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return false;
+        };
+        let len = match message {
+            0 => stream.unread.len().min(CHUNK),
+            len if stream.unread.len() >= len => len,
+            _ if stream.peer_closed => stream.unread.len(),
+            _ => 0,
+        };
+        if len == 0 || stream.closed || active.engine().send_room(id) < len {
+            return false;
+        }
+        let octets: Vec<u8> = stream.unread.iter().take(len).copied().collect();
+        let answer: Vec<u8> = octets.iter().map(|octet| octet ^ TWIST).collect();
+        let end = stream.model.read + len as u64;
+        let done = match mode {
+            ReceiveMode::Logged => active.write(now_us, id, &answer, Some(end)),
+            ReceiveMode::Marked => {
+                let record = [&[MESSAGE], octets.as_slice()].concat();
+                active
+                    .record(now_us, Some(id), &record, Some(end))
+                    .and_then(|()| active.write(now_us, id, &answer, None))
+            }
+        };
+        if let Err(error) = done {
+            assert!(
+                active.engine().connection(id).is_none(),
+                "the service is refused: {error}"
+            );
+            return false;
+        }
+        stream.unread.drain(..len);
+        stream.model.take(&octets);
+        stream.model.say(&answer);
+        if self.scenario.node_state {
+            self.answered += 1;
+            active
+                .record(now_us, None, &self.answered.to_le_bytes(), None)
+                .expect("a record of no connection");
+        }
+        true
+    }
+
+    fn close_if_due(&mut self, active: &mut Active, now_us: u64, id: ConnectionId) {
+        let wishes = self.wishes;
+        let octets = self.scenario.octets;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let due = wishes.closes
+            || stream.closes
+            || (wishes.closes_after_peer && stream.peer_closed && stream.unread.is_empty())
+            || (wishes.closes_when_done && stream.model.read == octets);
+        if due && !stream.closed {
+            stream.closed = true;
+            active.close(now_us, id);
+        }
+    }
+
+    /// Hands over state that was asked for.
+    fn dump(&mut self, active: &mut Active) {
+        if self.wishes.keeps_its_state {
+            return;
+        }
+        while let Some(asked) = self.asked.pop_front() {
+            self.dumps += 1;
+            match asked {
+                Some(id) => {
+                    let Some(stream) = self.streams.get(&id) else {
+                        continue;
+                    };
+                    let records: Vec<Vec<u8>> = parts(&stream.model)
+                        .into_iter()
+                        .map(|part| [&[DUMP], part.as_slice()].concat())
+                        .collect();
+                    active.application_records(Some(id), records.iter().map(Vec::as_slice));
+                }
+                None => {
+                    let record = self.answered.to_le_bytes();
+                    active.application_records(None, [record.as_slice()]);
+                }
+            }
+            active.application_synced(asked);
+        }
+    }
+}
+
+impl Daemon {
+    /// What the node that shadows tells.
+    pub(super) fn replicate(&mut self, events: Vec<NodeEvent>) {
+        for event in events {
+            match event {
+                NodeEvent::ReplicaReset => {
+                    self.streams.clear();
+                    self.answered = 0;
+                    self.answered_whole = false;
+                }
+                NodeEvent::ReplicaOpened { id, .. } => {
+                    let stream = Stream {
+                        whole: true,
+                        ..Stream::default()
+                    };
+                    self.streams.insert(id, stream);
+                }
+                NodeEvent::ReplicaReceived { id, offset, data } => {
+                    self.replicate_received(id, offset, &data);
+                }
+                NodeEvent::ReplicaSent { id, offset, data } => {
+                    if let Some(stream) = self.streams.get_mut(&id) {
+                        stream.follow(offset, stream.model.sent, "sent");
+                        if stream.whole {
+                            stream.model.say(&data);
+                        }
+                    }
+                }
+                NodeEvent::ReplicaRecord { id: Some(id), data } => {
+                    self.replicate_record(id, &data);
+                }
+                NodeEvent::ReplicaRecord { id: None, data } => {
+                    let octets = data.as_ref().try_into().expect("a counter");
+                    self.answered = u64::from_le_bytes(octets);
+                    self.answered_whole = true;
+                }
+                NodeEvent::ReplicaClosed { id } => {
+                    if let Some(stream) = self.streams.get_mut(&id) {
+                        stream.closed = true;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn replicate_received(&mut self, id: ConnectionId, offset: u64, data: &[u8]) {
+        assert_eq!(
+            self.receive_mode(),
+            ReceiveMode::Logged,
+            "the service's own records are its feed"
+        );
+        let regenerates = self.regenerates();
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.follow(offset, stream.model.read, "received");
+            if stream.whole {
+                stream.replay(data, regenerates);
+            }
+        }
+    }
+
+    fn replicate_record(&mut self, id: ConnectionId, data: &[u8]) {
+        let regenerates = self.regenerates();
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        match data.split_first() {
+            Some((&MESSAGE, octets)) => {
+                if stream.whole {
+                    stream.replay(octets, regenerates);
+                }
+            }
+            Some((&DUMP, part)) => {
+                stream.dump.push(part.to_vec());
+                if let Some(model) = unpack(&stream.dump) {
+                    stream.dump.clear();
+                    stream.model = model;
+                    stream.whole = true;
+                }
+            }
+            _ => panic!("a record that the service never wrote: {data:?}"),
+        }
+    }
+
+    /// The node speaks now: takes the streams up.
+    pub(super) fn promoted(&mut self, promotion: &mut Promotion) {
+        let mut former = std::mem::take(&mut self.streams);
+        self.asked.clear();
+        self.supply_in = self.wishes.supplies_late;
+        for &id in &promotion.taken {
+            let start = promotion.active.hand_over(id).expect("a stream taken over");
+            let mut stream = former.remove(&id).expect("a replica of every stream");
+            // Without a dump, a replica that joined late knows nothing of what was before.
+            stream.whole &= stream.model != Model::default() || start.read == 0;
+            if stream.whole {
+                let model = &stream.model;
+                assert_eq!(
+                    model.read, start.read,
+                    "the replica read what the active had"
+                );
+                assert_eq!(
+                    model.sent, start.snd_end,
+                    "the replica wrote what the active had"
+                );
+            } else {
+                stream.model = Model::at(start.read, start.snd_end);
+            }
+            if self.regenerates() {
+                assert!(stream.whole, "only a whole replica can say it again");
+                let octets = stream.model.said_since(start.snd_una);
+                self.to_supply.push_back((id, start.snd_una, octets));
+            }
+            stream.closed = false;
+            self.streams.insert(id, stream);
+        }
+    }
+}
+
+impl Stream {
+    /// The feed goes on at `offset`; `expected` is how far the model is.
+    fn follow(&mut self, offset: u64, expected: u64, direction: &str) {
+        if offset == expected {
+            return;
+        }
+        let begun = self.model.read > 0 || self.model.sent > 0;
+        assert!(
+            !(self.whole && begun),
+            "{direction} octets go on at {offset}, the replica is at {expected}"
+        );
+        self.whole = false;
+    }
+
+    fn replay(&mut self, octets: &[u8], regenerates: bool) {
+        self.model.take(octets);
+        if regenerates {
+            let answer: Vec<u8> = octets.iter().map(|octet| octet ^ TWIST).collect();
+            self.model.say(&answer);
+        }
+    }
+}

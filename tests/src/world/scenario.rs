@@ -1,0 +1,135 @@
+//! What happens in a world: the addresses, the peer's clients, the pair's service.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tcp_ha::Protection;
+use tcp_ha::core::NodeLimits;
+use tcp_ha::engine::{Config, ConnectionOptions, KeepaliveConfig};
+
+/// Port of the service.
+pub const PORT: u16 = 7;
+
+/// The service answers every octet with this bit pattern laid over it, so that the two directions cannot be taken for each other.
+pub const TWIST: u8 = 0xa5;
+
+/// Version of IP of the whole segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Address of the pair.
+    pub fn pair(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::new(10, 0, 0, 1).into(),
+            Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1).into(),
+        }
+    }
+
+    /// Address of the peer.
+    pub fn peer(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::new(10, 0, 0, 2).into(),
+            Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2).into(),
+        }
+    }
+
+    /// Length of the segment's prefix.
+    pub fn prefix(self) -> u8 {
+        match self {
+            Family::V4 => 24,
+            Family::V6 => 64,
+        }
+    }
+}
+
+/// Who opens the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opener {
+    /// The peer's clients.
+    Peer,
+    /// The pair's service.
+    Pair,
+}
+
+/// Settings of a world; all that is random comes from its seed.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Octets that each client sends, and wants answered.
+    pub octets: u64,
+    /// Octets that a client sends at most in one turn.
+    pub per_turn: usize,
+    /// The stream is `salt + offset` over and over.
+    pub salt: u8,
+    /// Connections.
+    pub clients: usize,
+    /// One in so many frames is lost; 0 means none.
+    pub loss: u64,
+    /// Version of IP.
+    pub family: Family,
+    /// Who opens.
+    pub opener: Opener,
+    /// How the service's connections are protected.
+    pub protection: Option<Protection>,
+    /// The service answers whole messages of so many octets; 0 means whatever came.
+    pub message: usize,
+    /// Whether the service has state that belongs to no connection.
+    pub node_state: bool,
+    /// Keepalive of the service's connections.
+    pub keepalive: Option<KeepaliveConfig>,
+    /// TCP of the pair.
+    pub pair_tcp: Config,
+    /// TCP of the peer.
+    pub peer_tcp: Config,
+    /// Bounds and times of the nodes.
+    pub limits: NodeLimits,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Scenario {
+            octets: 200_000,
+            per_turn: 8_000,
+            salt: 1,
+            clients: 1,
+            loss: 0,
+            family: Family::V4,
+            opener: Opener::Peer,
+            protection: Some(Protection::default()),
+            message: 0,
+            node_state: false,
+            keepalive: None,
+            pair_tcp: Config::default(),
+            peer_tcp: Config::default(),
+            limits: NodeLimits::default(),
+        }
+    }
+}
+
+impl Scenario {
+    /// Socket of the pair's service.
+    pub fn pair_socket(&self) -> SocketAddr {
+        SocketAddr::new(self.family.pair(), PORT)
+    }
+
+    /// Socket of the peer's service.
+    pub fn peer_socket(&self) -> SocketAddr {
+        SocketAddr::new(self.family.peer(), PORT)
+    }
+
+    /// Options of the service's connections.
+    pub fn options(&self) -> ConnectionOptions {
+        ConnectionOptions {
+            keepalive: self.keepalive,
+            ..ConnectionOptions::default()
+        }
+    }
+
+    /// The octet of a client's stream at `offset`.
+    pub fn octet(&self, offset: u64) -> u8 {
+        self.salt.wrapping_add((offset % 251) as u8)
+    }
+}
