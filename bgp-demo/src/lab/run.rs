@@ -38,7 +38,8 @@ pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
     if options.story {
         tell_the_story(&options, &progress);
     }
-    let report = play(&options, versions, &directory, progress)?;
+    let report = play(&options, versions, &directory, progress)
+        .inspect_err(|_| progress.say(&format!("kept: {}", directory.display())))?;
     if let Some(file) = &options.report {
         let text = serde_json::to_string_pretty(&report).at("report")?;
         std::fs::write(file, text + "\n").at(file.display())?;

@@ -6,8 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::mount::{MountFlags, mount};
+
 use super::child;
-use super::error::{LabError, Result};
+use super::error::{At, LabError, Result};
 use super::options::PeerKind;
 
 /// Set in the environment of the program that runs inside.
@@ -50,14 +52,20 @@ pub(crate) fn is_inside() -> bool {
 
 fn set_up(peer: PeerKind) -> Result<()> {
     if peer == PeerKind::Frr && std::fs::create_dir_all(FRR_CRASH_LOGS).is_ok() {
-        child::run("mount", &["-t", "tmpfs", "tmpfs", FRR_CRASH_LOGS])?;
+        mount_tmpfs(FRR_CRASH_LOGS)?;
     }
-    child::run("mount", &["-t", "tmpfs", "tmpfs", "/run"])?;
+    mount_tmpfs("/run")?;
     for directory in [RUN, "/run/netns", "/run/openbgpd"] {
         std::fs::create_dir_all(directory)
             .map_err(|error| LabError::new(format!("{directory}: {error}")))?;
     }
     child::run("ip", &["link", "set", "lo", "up"]).map(drop)
+}
+
+/// The system call itself: `mount` refuses whoever is not root, whatever capabilities it has.
+fn mount_tmpfs(directory: &str) -> Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("tmpfs", directory, "tmpfs", flags, None).at(directory)
 }
 
 fn tun_can_be_opened() -> Result<()> {
@@ -80,30 +88,42 @@ fn tun_can_be_opened() -> Result<()> {
 
 /// The namespaces that work here: as root without a user namespace, and with a process namespace unless it is refused.
 pub(crate) fn choose(peer: PeerKind) -> Result<Vec<OsString>> {
-    let users: &[&str] = match (rustix::process::geteuid().is_root(), peer) {
-        (true, _) => &[],
-        // FRR drops its privileges to a user and groups of its own, which have to exist inside.
-        (false, PeerKind::Frr) => &["--user", "--map-root-user", "--map-auto"],
-        (false, _) => &["--user", "--map-root-user"],
-    };
     let places = ["--net", "--mount"];
     let processes = ["--pid", "--fork", "--mount-proc", "--kill-child"];
     let mut refused = String::new();
-    for processes in [&processes[..], &[]] {
-        let namespaces: Vec<&str> = [users, &places, processes].concat();
-        match child::run("unshare", &[&namespaces[..], &["--", "true"]].concat()) {
-            Ok(_) => return Ok(namespaces.into_iter().map(OsString::from).collect()),
-            Err(error) => refused = error.to_string(),
+    for users in users(peer) {
+        for processes in [&processes[..], &[]] {
+            let namespaces: Vec<&str> = [users, &places, processes].concat();
+            match child::run("unshare", &[&namespaces[..], &["--", "true"]].concat()) {
+                Ok(_) => return Ok(namespaces.into_iter().map(OsString::from).collect()),
+                Err(error) => refused = error.to_string(),
+            }
         }
     }
-    let advice = match (users.is_empty(), peer) {
-        (true, _) => "the laboratory needs CAP_SYS_ADMIN (in a container: --privileged)",
-        (false, PeerKind::Frr) => {
-            "run as root, or apt-get install uidmap and allow user namespaces"
-        }
-        (false, _) => {
-            "run as root, or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-        }
+    let advice = if rustix::process::geteuid().is_root() {
+        "the laboratory needs CAP_SYS_ADMIN (in a container: --privileged)"
+    } else if needs_users(peer) {
+        "run as root, or apt-get install uidmap and give this user lines in /etc/subuid and /etc/subgid"
+    } else {
+        "run as root, or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
     };
     Err(LabError::new(format!("{refused}: {advice}")))
+}
+
+/// Ways to have all capabilities inside, the best first.
+fn users(peer: PeerKind) -> Vec<&'static [&'static str]> {
+    if rustix::process::geteuid().is_root() {
+        return vec![&[]];
+    }
+    let mut ways: Vec<&[&str]> = vec![&["--user", "--map-root-user", "--map-auto"]];
+    if !needs_users(peer) {
+        // Not as root: tcpdump, seeing that, would want to become another user, and there is none.
+        ways.push(&["--user", "--map-current-user", "--keep-caps"]);
+    }
+    ways
+}
+
+/// Whether the daemon drops its privileges to users of its own, which have to exist inside.
+const fn needs_users(peer: PeerKind) -> bool {
+    matches!(peer, PeerKind::Frr | PeerKind::Openbgpd)
 }
