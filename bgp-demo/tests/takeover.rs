@@ -73,7 +73,8 @@ async fn node(place: &Place<'_>, name: &str, own: u8, peers: &[u8], originate: &
             .map(|peer| PeerConfig {
                 address: address(*peer),
                 asn: 65_000 + u32::from(*peer),
-                passive: false,
+                // The peers connect, the pair waits for them.
+                passive: own == 1,
                 families: Families::from_iter([Family::Ipv4]),
                 local: None,
                 connect_retry: Duration::from_secs(1),
