@@ -1,5 +1,7 @@
 //! Acknowledgements, and what they tell of octets that the capture lacks.
 
+use std::time::Duration;
+
 use super::{Court, Gain};
 use crate::check::judge::Place;
 use crate::check::observer::Observer;
@@ -8,7 +10,6 @@ use crate::check::track::Tracked;
 use crate::check::violation::Rule;
 use crate::seq::Position;
 use crate::tcp::{Flags, TcpSegment};
-use std::time::Duration;
 
 /// How long a frame may be captured behind one that answers it: a bridge hands frames on before it hands them to a capture on
 /// itself, and another processor may be faster with the answer.
