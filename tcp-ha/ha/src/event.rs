@@ -89,7 +89,8 @@ pub enum NodeEvent {
         /// Whether our side opened it.
         active_open: bool,
     },
-    /// Standby: inbound octets that the active's daemon has dealt with.
+    /// Standby: inbound octets that the active's daemon has dealt with. Not in `Marked` mode, where the daemon's own records say what
+    /// it made of them.
     ReplicaReceived {
         /// The connection.
         id: ConnectionId,

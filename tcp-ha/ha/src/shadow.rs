@@ -273,8 +273,12 @@ impl Shadow {
         let read = stream_offset(state.recv.read)
             .min(stream_end(state.recv.safe, state.lifecycle.fin_received));
         let safe = stream_end(state.recv.safe, state.lifecycle.fin_received);
+        // A daemon that marks has said in its own records what it made of them.
+        let marked = state.identity.options.receive_mode == ReceiveMode::Marked;
         connection.received.trim(read, |offset, data| {
-            events.push(NodeEvent::ReplicaReceived { id, offset, data })
+            if !marked {
+                events.push(NodeEvent::ReplicaReceived { id, offset, data });
+            }
         });
         if connection.received.end() != safe {
             return Err(ShadowError::Missing {

@@ -1,5 +1,7 @@
 //! The channel between two nodes, as octets under way; it can be held up, cut and garbled.
 
+use std::collections::HashSet;
+
 /// See the module's text.
 #[derive(Default)]
 pub struct Channel {
@@ -16,8 +18,8 @@ pub struct Channel {
     garble_to_active: bool,
     /// Octets that the active has written so far.
     pub octets_to_standby: u64,
-    /// Short pieces of text that are looked for in what the active writes.
-    pub forbidden: Option<Box<dyn Fn(&[u8]) -> bool>>,
+    /// Pieces of text, each of [`PIECE`] octets, that the active must not write.
+    pub forbidden: HashSet<Vec<u8>>,
     seam: Vec<u8>,
 }
 
@@ -55,10 +57,13 @@ impl Channel {
 
     pub(super) fn write_to_standby(&mut self, octets: &[u8]) {
         self.octets_to_standby += octets.len() as u64;
-        if let Some(forbidden) = &self.forbidden {
+        if !self.forbidden.is_empty() {
             let mut text = std::mem::take(&mut self.seam);
             text.extend_from_slice(octets);
-            if let Some(at) = text.windows(PIECE).position(forbidden) {
+            if let Some(at) = text
+                .windows(PIECE)
+                .position(|piece| self.forbidden.contains(piece))
+            {
                 panic!(
                     "octets of the stream on the channel: {:?}",
                     &text[at..at + PIECE]

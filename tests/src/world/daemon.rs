@@ -11,7 +11,7 @@ const CHUNK: usize = 16_384;
 
 /// First octet of a record that is part of a dump.
 const DUMP: u8 = b'D';
-/// First octet of a record that is a message received (`Marked`).
+/// First octet of a record that is a message received (`Marked`); its position follows, then its octets.
 const MESSAGE: u8 = b'M';
 
 /// One connection, as the service sees it.
@@ -192,7 +192,8 @@ impl Daemon {
         let done = match mode {
             ReceiveMode::Logged => active.write(now_us, id, &answer, Some(end)),
             ReceiveMode::Marked => {
-                let record = [&[MESSAGE], octets.as_slice()].concat();
+                let from = stream.model.read.to_le_bytes();
+                let record = [&[MESSAGE], from.as_slice(), octets.as_slice()].concat();
                 active
                     .record(now_us, Some(id), &record, Some(end))
                     .and_then(|()| active.write(now_us, id, &answer, None))
@@ -328,7 +329,9 @@ impl Daemon {
             return;
         };
         match data.split_first() {
-            Some((&MESSAGE, octets)) => {
+            Some((&MESSAGE, rest)) => {
+                let (from, octets) = rest.split_first_chunk().expect("a position");
+                stream.follow(u64::from_le_bytes(*from), stream.model.read, "received");
                 if stream.whole {
                     stream.replay(octets, regenerates);
                 }
