@@ -53,10 +53,14 @@ pub(crate) struct Place {
     pub(crate) sessions: Vec<usize>,
 }
 
-/// Namespaces beyond which daemons that can do so speak for several sessions each.
-const NAMESPACES_MAX: usize = 16;
-/// Instances of a daemon that can speak for one session only.
-const INSTANCES_MAX: usize = 32;
+/// Instances of a daemon at most; each speaks for one session, since none lets several of its own addresses have sessions
+/// with the same neighbour.
+const fn instances_max(peer: PeerKind) -> usize {
+    match peer {
+        PeerKind::Bird => 250,
+        _ => 32,
+    }
+}
 
 impl Place {
     /// The places of a run's daemons, with every session in one.
@@ -67,12 +71,12 @@ impl Place {
         let count = match peer {
             // One for each way of opening.
             PeerKind::Kernel => sessions.min(2),
-            PeerKind::Bird => sessions.min(NAMESPACES_MAX),
-            _ if sessions > INSTANCES_MAX => {
+            _ if sessions > instances_max(peer) => {
                 return Err(LabError::new(format!(
-                    "--sessions {sessions}: {} runs one daemon per session here, at most {INSTANCES_MAX}; \
-                     use --peer bird or --peer kernel for more",
-                    peer.name()
+                    "--sessions {sessions}: {} runs one daemon per session here, at most {}; \
+                     --peer kernel takes more",
+                    peer.name(),
+                    instances_max(peer)
                 )));
             }
             _ => sessions,

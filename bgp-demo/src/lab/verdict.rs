@@ -259,3 +259,6 @@ fn unseen(report: &Report) -> Vec<String> {
     }
     unseen
 }
+
+#[cfg(test)]
+mod tests;

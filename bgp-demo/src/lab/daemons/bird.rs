@@ -1,4 +1,4 @@
-//! BIRD 2: one instance speaks for several sessions, each with a table, an address and an AS of its own.
+//! BIRD 2: one instance for one session.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -65,13 +65,10 @@ impl Daemon for Bird {
     }
 
     fn words(&mut self) -> Result<Vec<(usize, Words)>> {
-        let mut all = Vec::new();
-        for &session in &self.place.sessions {
-            let command = format!("show protocols all b{session}");
-            let lines = self.control.ask_lines(&command)?;
-            all.push((session, words(session, &lines)?));
-        }
-        Ok(all)
+        let session = self.place.only_session();
+        let command = format!("show protocols all b{session}");
+        let lines = self.control.ask_lines(&command)?;
+        Ok(vec![(session, words(session, &lines)?)])
     }
 
     fn table(&mut self, session: usize) -> Result<HashSet<IpNet>> {
@@ -122,7 +119,8 @@ fn words(session: usize, lines: &[String]) -> Result<Words> {
 }
 
 fn configuration(place: &Place, terms: Terms<'_>) -> String {
-    let first = &terms.plan.sessions[place.sessions[0]];
+    let session = place.only_session();
+    let plan = &terms.plan.sessions[session];
     let channel = match terms.plan.family {
         LabFamily::V4 => "ipv4",
         LabFamily::V6 => "ipv6",
@@ -130,36 +128,26 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     let mut text = format!(
         "log stderr all;\n\
          timeformat log iso long us;\ntimeformat protocol iso long us;\ntimeformat base iso long us;\n\
-         router id {};\nprotocol device {{ }}\n",
-        first.router_id
+         router id {};\nprotocol device {{ }}\n{channel} table t{session};\n",
+        plan.router_id
     );
-    for &session in &place.sessions {
-        let plan = &terms.plan.sessions[session];
-        let _ = writeln!(text, "{channel} table t{session};");
-        statics(
-            &mut text,
-            terms.plan,
-            channel,
-            session,
-            None,
-            plan.routes.stable(),
-        );
-        for slice in 0..plan.routes.slices() {
-            let routes = plan.routes.slice(slice);
-            statics(&mut text, terms.plan, channel, session, Some(slice), routes);
-        }
-        let _ = write!(
-            text,
-            "protocol bgp b{session} {{\n  debug {{ states, events }};\n  local {} as {};\n  neighbor {} as {OUR_AS};\n  \
-             passive {};\n  hold time {};\n  connect delay time 1;\n  connect retry time 2;\n  error wait time 1, 5;\n  \
-             {channel} {{ table t{session}; import all; export where source = RTS_STATIC; next hop self; }};\n}}\n",
-            plan.address,
-            plan.asn,
-            terms.plan.our_address,
-            if plan.peer_waits { "yes" } else { "no" },
-            terms.hold_time,
-        );
+    let stable = plan.routes.stable();
+    statics(&mut text, terms.plan, channel, session, None, stable);
+    for slice in 0..plan.routes.slices() {
+        let routes = plan.routes.slice(slice);
+        statics(&mut text, terms.plan, channel, session, Some(slice), routes);
     }
+    let _ = write!(
+        text,
+        "protocol bgp b{session} {{\n  debug {{ states, events }};\n  local {} as {};\n  neighbor {} as {OUR_AS};\n  \
+         passive {};\n  hold time {};\n  connect delay time 1;\n  connect retry time 2;\n  error wait time 1, 5;\n  \
+         {channel} {{ table t{session}; import all; export where source = RTS_STATIC; next hop self; }};\n}}\n",
+        plan.address,
+        plan.asn,
+        terms.plan.our_address,
+        if plan.peer_waits { "yes" } else { "no" },
+        terms.hold_time,
+    );
     text
 }
 
