@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::Attributes;
 use crate::fsm::State;
 use crate::prefix::{Family, Prefix};
-use crate::rib::{AdjRibOut, PeerIndex, Source, Swept};
+use crate::rib::{AdjRibOut, PeerIndex, Source};
 use crate::speaker::{Counters, Speaker};
 use crate::time::Instant;
 
@@ -147,34 +147,21 @@ impl Speaker {
     /// Adj-RIB-Out of a peer: what it has been told; empty for an unknown one.
     #[must_use]
     pub fn routes_out(&self, peer: IpAddr) -> BTreeMap<Prefix, Attributes> {
-        self.peer_at(peer)
-            .map(|index| self.adj_rib_out(index))
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn adj_rib_out(&self, index: PeerIndex) -> BTreeMap<Prefix, Attributes> {
+        let Some(index) = self.peer_at(peer) else {
+            return BTreeMap::new();
+        };
         let peer = self.peer(index);
         let Some(adj_rib_out) = &peer.adj_rib_out else {
             return BTreeMap::new();
         };
-        let mut told: BTreeMap<Prefix, Attributes> = self
-            .loc_rib
-            .iter()
-            .filter(|(prefix, _)| Swept::UpTo(*prefix) <= adj_rib_out.swept())
-            .filter_map(|(prefix, path)| {
-                let desired =
-                    self.exporter
-                        .desired_uncached(index, &peer.groups, &prefix, Some(path))?;
-                Some((prefix, desired))
-            })
-            .collect();
-        for (prefix, was_told) in adj_rib_out.iter_differences() {
-            match was_told {
-                Some(attributes) => told.insert(*prefix, attributes.clone()),
-                None => told.remove(prefix),
-            };
-        }
-        told
+        let desired = |prefix: &Prefix, path: Option<&_>| {
+            self.exporter
+                .desired_uncached(index, &peer.groups, prefix, path)
+        };
+        adj_rib_out
+            .routes(&self.loc_rib, desired)
+            .into_iter()
+            .collect()
     }
 }
 

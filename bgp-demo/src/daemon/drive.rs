@@ -240,7 +240,8 @@ impl Driver {
     /// A standby needs the state of a connection.
     pub(super) fn sync(&mut self, conn: ConnId) {
         let now = self.now();
-        let (Some(speaker), Some(connection)) = (&self.speaker, self.connections.get(&conn)) else {
+        let (Some(speaker), Some(connection)) = (&mut self.speaker, self.connections.get(&conn))
+        else {
             // It is still on its way here; what is closed already is not asked for again.
             self.sync_owed.insert(conn);
             return;

@@ -81,6 +81,7 @@ impl Speaker {
             session.loading = Some(Loading {
                 swept: record.swept,
                 counters: record.counters,
+                told: Vec::new(),
             });
         }
         Ok(())
@@ -106,9 +107,23 @@ impl Speaker {
     }
 
     fn load_out(&mut self, conn: ConnId, body: &[u8]) -> Result<(), RecordError> {
-        let index = self.loading_peer(conn)?;
-        for update in decode_updates(body)? {
-            self.told(index, update);
+        self.loading_peer(conn)?;
+        let updates = decode_updates(body)?;
+        let Some(loading) = self
+            .sessions
+            .get_mut(&conn)
+            .and_then(|session| session.loading.as_mut())
+        else {
+            return Ok(());
+        };
+        for announcement in updates.into_iter().flat_map(|update| update.announced) {
+            let attributes = self.exporter.intern(announcement.attributes);
+            loading.told.extend(
+                announcement
+                    .prefixes
+                    .into_iter()
+                    .map(|prefix| (prefix, attributes.clone())),
+            );
         }
         Ok(())
     }
@@ -118,11 +133,26 @@ impl Speaker {
             return;
         };
         let index = session.peer;
-        let Some(Loading { swept, counters }) = session.loading.take() else {
+        let Some(Loading {
+            swept,
+            counters,
+            told,
+        }) = session.loading.take()
+        else {
             return;
         };
-        self.peer_mut(index).counters = counters;
-        self.advance_told(index, swept);
+        let peer = &mut self.peers[usize::from(index.0)];
+        peer.counters = counters;
+        if let Some(adj_rib_out) = peer
+            .adj_rib_out
+            .as_mut()
+            .filter(|_| session.is_established())
+        {
+            let (groups, exporter) = (peer.groups, &mut self.exporter);
+            let desired =
+                |prefix: &Prefix, path: Option<&_>| exporter.desired(index, &groups, prefix, path);
+            adj_rib_out.load(told, swept, &self.loc_rib, desired);
+        }
     }
 
     fn load_originated(&mut self, body: &[u8]) -> Result<(), RecordError> {

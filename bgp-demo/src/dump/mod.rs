@@ -242,17 +242,25 @@ impl Speaker {
     ///
     /// It covers everything up to the last `handle`, `poll_send` and `unsend`: a message that was pulled must have been written, or given back.
     #[must_use]
-    pub fn dump(&self, now: Instant, conn: ConnId) -> Vec<Bytes> {
+    pub fn dump(&mut self, now: Instant, conn: ConnId) -> Vec<Bytes> {
         let Some(session) = self.sessions.get(&conn) else {
             return Vec::new();
         };
         let mut records = vec![self.encode_session(now, session)];
-        if session.is_established() {
-            let peer = self.peer(session.peer);
+        let (index, exporter) = (session.peer, &mut self.exporter);
+        let peer = &self.peers[usize::from(index.0)];
+        if let Some(adj_rib_out) = peer
+            .adj_rib_out
+            .as_ref()
+            .filter(|_| session.is_established())
+        {
             let mut packer = Packer::new(kind::DUMP_IN);
             packer.announce(peer.adj_rib_in.iter());
             records.extend(packer.finish());
-            let told = self.adj_rib_out(session.peer);
+            let desired = |prefix: &Prefix, path: Option<&_>| {
+                exporter.desired(index, &peer.groups, prefix, path)
+            };
+            let told = adj_rib_out.routes(&self.loc_rib, desired);
             let mut packer = Packer::new(kind::DUMP_OUT);
             packer.announce(
                 told.iter()

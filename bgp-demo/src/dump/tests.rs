@@ -24,7 +24,7 @@ fn recorded() -> (World, Vec<(ConnId, Vec<Bytes>)>) {
         );
     }
     world.settle();
-    let live = &world.nodes[0].speaker;
+    let live = &mut world.nodes[0].speaker;
     let connections: Vec<ConnId> = live.sessions.keys().copied().collect();
     let records = connections
         .into_iter()

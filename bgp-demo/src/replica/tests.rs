@@ -237,7 +237,7 @@ fn a_replica_that_joins_late_is_equal_after_the_dumps() {
         }
         world.follow();
         let mut replica = world.replica.take().expect("a replica");
-        let live = &world.nodes[0].speaker;
+        let live = &mut world.nodes[0].speaker;
         for data in live.dump_originated() {
             replica
                 .replica_record(world.now, None, &data)

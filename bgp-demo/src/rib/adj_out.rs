@@ -117,6 +117,70 @@ impl AdjRibOut {
         }
     }
 
+    /// Takes over what another speaker has told the peer so far, in any order, and how far its first walk has come.
+    pub fn load(
+        &mut self,
+        mut told: Vec<(Prefix, Attributes)>,
+        swept: Swept,
+        loc_rib: &LocRib,
+        mut desired: impl FnMut(&Prefix, Option<&Path>) -> Option<Attributes>,
+    ) {
+        told.sort_by_key(|(prefix, _)| *prefix);
+        self.prefixes = told.len();
+        self.swept = told
+            .last()
+            .map_or(swept, |(prefix, _)| swept.max(Swept::UpTo(*prefix)));
+        let mut told = told.into_iter().peekable();
+        let mut differences: Vec<(Prefix, Option<Attributes>)> = Vec::new();
+        for (prefix, path) in loc_rib.iter() {
+            if Swept::UpTo(prefix) > self.swept {
+                break;
+            }
+            while let Some((gone, attributes)) = told.next_if(|(other, _)| *other < prefix) {
+                differences.push((gone, Some(attributes)));
+            }
+            let was = told
+                .next_if(|(other, _)| *other == prefix)
+                .map(|(_, attributes)| attributes);
+            if was != desired(&prefix, Some(path)) {
+                differences.push((prefix, was));
+            }
+        }
+        differences.extend(told.map(|(prefix, attributes)| (prefix, Some(attributes))));
+        self.told = differences.into_iter().collect();
+        self.plan.clear();
+        self.turn = None;
+    }
+
+    /// All that the peer has been told, by prefix.
+    pub fn routes(
+        &self,
+        loc_rib: &LocRib,
+        mut desired: impl FnMut(&Prefix, Option<&Path>) -> Option<Attributes>,
+    ) -> Vec<(Prefix, Attributes)> {
+        let mut routes = Vec::with_capacity(self.prefixes);
+        let mut push = |prefix: Prefix, told: Option<Attributes>| {
+            routes.extend(told.map(|told| (prefix, told)))
+        };
+        let mut differences = self.told.iter().peekable();
+        for (prefix, path) in loc_rib.iter() {
+            if Swept::UpTo(prefix) > self.swept {
+                break;
+            }
+            while let Some((gone, told)) = differences.next_if(|(other, _)| **other < prefix) {
+                push(*gone, told.clone());
+            }
+            match differences.next_if(|(other, _)| **other == prefix) {
+                Some((_, told)) => push(prefix, told.clone()),
+                None => push(prefix, desired(&prefix, Some(path))),
+            }
+        }
+        for (prefix, told) in differences {
+            push(*prefix, told.clone());
+        }
+        routes
+    }
+
     /// How many prefixes the peer is told something for.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -154,11 +218,6 @@ impl AdjRibOut {
     #[must_use]
     pub fn differences(&self) -> usize {
         self.told.len()
-    }
-
-    /// Prefixes that are told other than they should be, with what was told.
-    pub fn iter_differences(&self) -> impl Iterator<Item = (&Prefix, &Option<Attributes>)> {
-        self.told.iter()
     }
 
     /// Whether there is anything to tell: a difference, an unfinished walk, an End-of-RIB.

@@ -16,6 +16,9 @@ pub struct GroupId(u32);
 /// A peer's groups by [`Family::index`]; none for a family that was not negotiated.
 pub type Groups = [Option<GroupId>; 2];
 
+/// Address of the attribute set, and what else the policy looks at.
+type Key = (usize, GroupId, LearnedBy);
+
 #[derive(Debug)]
 struct Exported {
     /// Keeps the address in the key from being used again.
@@ -28,7 +31,9 @@ struct Exported {
 pub struct Exporter {
     interner: Interner,
     groups: Vec<ExportGroup>,
-    exported: HashMap<(usize, GroupId, LearnedBy), Exported>,
+    exported: HashMap<Key, Exported>,
+    /// The last answer: neighbouring prefixes often share their attributes.
+    last: Option<(Key, Option<Attributes>)>,
     /// By peer index: the peer is in another AS.
     external: Vec<bool>,
 }
@@ -84,11 +89,16 @@ impl Exporter {
     pub fn told(&mut self, group: GroupId, path: &Path) -> Option<Attributes> {
         let learned_by = self.learned_by(path);
         let key = (Arc::as_ptr(&path.attributes).addr(), group, learned_by);
+        if let Some((_, told)) = self.last.as_ref().filter(|(last, _)| *last == key) {
+            return told.clone();
+        }
         if let Some(known) = self.exported.get(&key) {
+            self.last = Some((key, known.told.clone()));
             return known.told.clone();
         }
         if self.exported.len() >= Self::ENTRIES_MAX {
             self.exported.clear();
+            self.last = None;
         }
         let group = self.groups.get(group.0 as usize)?;
         let told = policy::export(group, learned_by, &path.attributes)

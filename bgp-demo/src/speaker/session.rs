@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Counters, Opener};
+use crate::attributes::Attributes;
 use crate::fsm::State;
 use crate::message::{DecodeContext, Open};
-use crate::prefix::Families;
+use crate::prefix::{Families, Prefix};
 use crate::rib::{PeerIndex, Swept};
 use crate::time::Instant;
 
@@ -46,11 +47,13 @@ impl Negotiated {
 }
 
 /// What a replica takes over when a dump is whole.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Loading {
     /// How far the live speaker's walk had come.
     pub(crate) swept: Swept,
     pub(crate) counters: Counters,
+    /// What the live speaker has told the peer.
+    pub(crate) told: Vec<(Prefix, Attributes)>,
 }
 
 /// One connection to a peer.
