@@ -1,6 +1,6 @@
 //! Network namespaces for tests: a switch with two TAPs for the pair, and a peer behind a veth. Needs root, and says so.
 
-use ipc::register::{FileRegister, Register};
+use ipc::register::{Entry, FileRegister, Register};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -102,16 +102,18 @@ impl Lab {
         Process(command.spawn().expect("the node starts"))
     }
 
-    /// Whether the register names a standby now.
+    /// The newest entry of the register.
     ///
     /// # Panics
     /// When the register cannot be read.
-    pub fn paired(&self) -> bool {
+    pub fn entry(&self) -> Option<Entry> {
         let register = FileRegister::open(self.register()).expect("a register");
-        register
-            .read()
-            .expect("an entry")
-            .is_some_and(|entry| entry.standby.is_some())
+        register.read().expect("a readable register")
+    }
+
+    /// Whether the register names a standby now.
+    pub fn paired(&self) -> bool {
+        self.entry().is_some_and(|entry| entry.standby.is_some())
     }
 
     /// What node `number` said so far.

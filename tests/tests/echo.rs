@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,11 +59,8 @@ impl Netcat {
         self.feeder.unpark();
     }
 
-    fn wait(&mut self) {
-        let process = &mut self.process.0;
-        wait_for("end of the client", 120, || {
-            process.try_wait().expect("a child").is_some()
-        });
+    fn has_ended(&mut self) -> bool {
+        self.process.0.try_wait().expect("a child").is_some()
     }
 }
 
@@ -85,32 +83,101 @@ fn came_back(lab: &Lab) -> u64 {
     fs::metadata(lab.dir.join("out")).map_or(0, |meta| meta.len())
 }
 
+/// Two nodes under a supervisor: whoever ends is started again on its TAP with the same command line.
+struct Pair<'l> {
+    lab: &'l Lab,
+    program: PathBuf,
+    nodes: [(u32, Process); 2],
+    started: u32,
+}
+
+const TAPS: [&str; 2] = ["rp0", "rp1"];
+
+impl<'l> Pair<'l> {
+    fn start(lab: &'l Lab, program: PathBuf) -> Pair<'l> {
+        let first = lab.node(&program, TAPS[0], 0);
+        wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+        let second = lab.node(&program, TAPS[1], 1);
+        Pair {
+            lab,
+            program,
+            nodes: [(0, first), (1, second)],
+            started: 2,
+        }
+    }
+
+    fn supervise(&mut self) {
+        for (at, (number, process)) in self.nodes.iter_mut().enumerate() {
+            if process.0.try_wait().expect("a child").is_some() {
+                *number = self.started;
+                *process = self.lab.node(&self.program, TAPS[at], self.started);
+                self.started += 1;
+            }
+        }
+    }
+
+    /// Place of the node that the register calls active.
+    fn active(&self) -> Option<usize> {
+        let entry = self.lab.entry()?;
+        let name = format!("incarnation={}", entry.active);
+        self.nodes
+            .iter()
+            .position(|(number, _)| plain(&self.lab.said(*number)).contains(&name))
+    }
+
+    /// Whether the register names a standby and the connection is ready.
+    fn is_protected(&mut self) -> bool {
+        self.supervise();
+        let Some(active) = self.active() else {
+            return false;
+        };
+        let said = self.lab.said(self.nodes[active].0);
+        let last = said.lines().rfind(|line| line.starts_with("c1: "));
+        self.lab.paired() && last == Some("c1: ready")
+    }
+
+    /// Kills the node that speaks; returns its place once another does.
+    fn kill(&mut self) {
+        let active = self.active().expect("a protected pair");
+        self.nodes[active].1.signal("KILL");
+        wait_for("takeover", 10, || {
+            self.active().is_some_and(|now| now != active)
+        });
+    }
+}
+
+/// A log without colours.
+fn plain(said: &str) -> String {
+    let mut text = String::new();
+    for part in said.split('\u{1b}') {
+        text.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    text
+}
+
 #[test]
 fn echo_survives_kills_with_100_mb_each_way() {
     let lab = Lab::new();
     random_file(&lab, 100);
-    let echo = built("examples/echo");
-    let mut speaker = lab.node(&echo, "rp0", 0);
-    wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
-    let mut backup = lab.node(&echo, "rp1", 1);
+    let mut pair = Pair::start(&lab, built("examples/echo"));
     let mut client = Netcat::start(&lab);
-    for round in 0..3u32 {
-        let reached = u64::from(round) * 30 * MIB;
+    for round in 0..3 {
+        let reached = round * 30 * MIB;
         client.allow(reached + MIB);
-        wait_for("ready connection", 20, || {
-            lab.said(round).contains(": ready")
-        });
+        wait_for("protection", 30, || pair.is_protected());
         client.allow(reached + 30 * MIB);
-        wait_for("progress", 60, || came_back(&lab) > reached + 5 * MIB);
-        wait_for("a pair", 20, || lab.paired());
-        speaker.signal("KILL");
-        wait_for("takeover", 10, || lab.said(round + 1).contains("TakeOver"));
-        speaker.0.wait().expect("the killed node ends");
-        let tap = if round % 2 == 0 { "rp0" } else { "rp1" };
-        speaker = std::mem::replace(&mut backup, lab.node(&echo, tap, round + 2));
+        wait_for("progress", 60, || {
+            pair.supervise();
+            came_back(&lab) > reached + 5 * MIB
+        });
+        wait_for("protection", 30, || pair.is_protected());
+        pair.kill();
     }
     client.allow(u64::MAX);
-    client.wait();
+    wait_for("end of the client", 120, || {
+        pair.supervise();
+        client.has_ended()
+    });
     assert_eq!(came_back(&lab), 100 * MIB);
     assert_eq!(digest(&lab, "in"), digest(&lab, "out"));
 }
@@ -154,7 +221,7 @@ fn a_resumed_active_is_silent_and_the_survivor_unharmed() {
         lab.said(0).contains("closed 1 connections")
     });
     wait_for("the fence", 10, || lab.said(0).contains("Fenced"));
-    client.wait();
+    wait_for("end of the client", 120, || client.has_ended());
     assert_eq!(digest(&lab, "in"), digest(&lab, "out"));
     tcpdump.signal("INT");
     wait_for("end of the capture", 10, || {

@@ -63,6 +63,12 @@ impl Shared {
         }
     }
 
+    /// The largest chunk that a reader is given at once, in octets.
+    pub(crate) fn chunk_octets_max(&self) -> usize {
+        const CHUNK_OCTETS_MAX: usize = 64 << 10;
+        (self.capacity / 4).clamp(1, CHUNK_OCTETS_MAX)
+    }
+
     pub(crate) fn add_room(&self, octets: usize) {
         self.room.fetch_add(octets, Ordering::SeqCst);
         self.wake();

@@ -149,7 +149,8 @@ impl OwnedReadHalf {
         self.given
     }
 
-    /// The next octets, without a copy; `None` is the peer's FIN.
+    /// The next octets, without a copy; `None` is the peer's FIN. At most 64 KiB, and a quarter of the send buffer, so that
+    /// what answers a chunk fits into it.
     ///
     /// # Errors
     /// The connection was reset or timed out.
@@ -160,7 +161,8 @@ impl OwnedReadHalf {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         self.mark();
         ready!(self.poll_fill(cx))?;
-        let chunk = core::mem::take(&mut self.chunk);
+        let most = self.handle.shared.chunk_octets_max();
+        let chunk = self.chunk.split_to(self.chunk.len().min(most));
         self.given += chunk.len() as u64;
         Poll::Ready(Ok((!chunk.is_empty()).then_some(chunk)))
     }

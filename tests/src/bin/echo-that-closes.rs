@@ -30,8 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut config = StackConfig::new(tap, device, register.into());
     config.begin = Begin::Active;
-    // A busy machine must not unmake the pair just before it is cut.
+    // A busy machine must neither unmake the pair just before it is cut, nor cut it by itself.
     config.limits.hold_limit_us = 2_000_000;
+    config.limits.heartbeat_us = 20_000;
+    config.limits.misses = 15;
     config.addresses = vec![(ip, prefix.parse()?)];
     let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
     let (stack, mut events) = Stack::start(config).await?;
@@ -74,7 +76,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             loop {
                 match stream.read_chunk().await {
                     Ok(Some(chunk)) => {
-                        let _ = handle.write_message(chunk, Some(stream.offset())).await;
+                        let written = handle.write_message(chunk, Some(stream.offset())).await;
+                        if let Err(error) = written {
+                            eprintln!("not echoed: {error}");
+                        }
                     }
                     Ok(None) => return,
                     // The node has ended: the daemon goes on until its process does.
