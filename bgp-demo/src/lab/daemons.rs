@@ -62,23 +62,30 @@ const fn instances_max(peer: PeerKind) -> usize {
     }
 }
 
+/// Refuses more sessions than the daemons of `peer` can carry.
+///
+/// # Errors
+/// How many they can carry.
+pub(crate) fn check_sessions(peer: PeerKind, sessions: usize) -> Result<()> {
+    if peer == PeerKind::Kernel || sessions <= instances_max(peer) {
+        return Ok(());
+    }
+    Err(LabError::new(format!(
+        "--sessions {sessions}: {} runs one daemon per session here, at most {}; --peer kernel takes more",
+        peer.name(),
+        instances_max(peer)
+    )))
+}
+
 impl Place {
     /// The places of a run's daemons, with every session in one.
     ///
     /// # Errors
-    /// The daemon cannot carry so many sessions, or a directory cannot be made.
+    /// A directory cannot be made.
     pub(crate) fn all(peer: PeerKind, sessions: usize, run: &Path) -> Result<Vec<Self>> {
         let count = match peer {
             // One for each way of opening.
             PeerKind::Kernel => sessions.min(2),
-            _ if sessions > instances_max(peer) => {
-                return Err(LabError::new(format!(
-                    "--sessions {sessions}: {} runs one daemon per session here, at most {}; \
-                     --peer kernel takes more",
-                    peer.name(),
-                    instances_max(peer)
-                )));
-            }
             _ => sessions,
         };
         (0..count)

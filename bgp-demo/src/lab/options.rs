@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::daemons::check_sessions;
 use super::error::{LabError, Result};
 
 /// Who plays the peers.
@@ -165,6 +166,7 @@ impl LabOptions {
                 self.sessions
             )));
         }
+        check_sessions(self.peer, self.sessions)?;
         for (name, value) in [
             ("--routes-in", self.routes_in),
             ("--routes-out", self.routes_out),
@@ -190,5 +192,43 @@ impl LabOptions {
     /// How long a single wait may take.
     pub(crate) const fn patience(&self) -> Duration {
         Duration::from_secs(self.patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: LabOptions,
+    }
+
+    fn refusal(line: &str) -> String {
+        let options = Line::parse_from(line.split(' ')).options;
+        options.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_with_what_can() {
+        for (line, word) in [
+            ("lab --sessions 0", "1 to 1000"),
+            ("lab --peer gobgp --sessions 99", "--peer kernel takes more"),
+            ("lab --routes-in 3000000", "at most 2000000"),
+            ("lab --hold-time 2", "at least 3"),
+            ("lab --resume", "--kind hang"),
+        ] {
+            let refusal = refusal(line);
+            assert!(refusal.contains(word), "{line}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn many_sessions_of_the_kernel_peer_are_not_refused() {
+        let line = "lab --peer kernel --sessions 200 --routes-in 20000 --routes-out 20000";
+        assert_eq!(Line::parse_from(line.split(' ')).options.check(), Ok(()));
     }
 }
