@@ -192,8 +192,8 @@ impl Shadow {
             send_mode,
             application_sync,
             readiness: Readiness::TcpSecondPhase,
-            received: OctetQueue::new(stream_offset(state.recv.read)),
-            sent: OctetQueue::new(stream_offset(state.send.una)),
+            received: OctetQueue::new(read_offset(&state)),
+            sent: OctetQueue::new(una_offset(&state)),
             closed_to_daemon: state.lifecycle.user_closed,
         };
         let tuple = state.identity.tuple;
@@ -270,9 +270,7 @@ impl Shadow {
             return Ok(());
         };
         let state = &connection.state;
-        let read = stream_offset(state.recv.read)
-            .min(stream_end(state.recv.safe, state.lifecycle.fin_received));
-        let safe = stream_end(state.recv.safe, state.lifecycle.fin_received);
+        let (read, safe) = (read_offset(state), safe_offset(state));
         // A daemon that marks has said in its own records what it made of them.
         let marked = state.identity.options.receive_mode == ReceiveMode::Marked;
         connection.received.trim(read, |offset, data| {
@@ -288,8 +286,7 @@ impl Shadow {
                 held: connection.received.end(),
             });
         }
-        let una = stream_offset(state.send.una).min(stream_offset(state.send.end));
-        connection.sent.trim(una, |_, _| {});
+        connection.sent.trim(una_offset(state), |_, _| {});
         let end = stream_offset(state.send.end);
         if connection.send_mode == SendMode::Logged && connection.sent.end() != end {
             return Err(ShadowError::Missing {
@@ -331,7 +328,19 @@ fn stream_offset(position: u64) -> u64 {
     position.saturating_sub(FIRST_OCTET)
 }
 
-/// Like [`stream_offset`], for a position that may lie behind the FIN.
-fn stream_end(position: u64, fin: bool) -> u64 {
-    stream_offset(position).saturating_sub(u64::from(fin))
+/// SAFE as a stream offset; a FIN that is safe has no octet of its own.
+fn safe_offset(state: &ConnectionState) -> u64 {
+    let fin = u64::from(state.lifecycle.fin_received);
+    let text_end = stream_offset(state.recv.nxt).saturating_sub(fin);
+    stream_offset(state.recv.safe).min(text_end)
+}
+
+/// READ as a stream offset.
+fn read_offset(state: &ConnectionState) -> u64 {
+    stream_offset(state.recv.read).min(safe_offset(state))
+}
+
+/// SND.UNA as a stream offset; our FIN, acknowledged, has no octet of its own.
+fn una_offset(state: &ConnectionState) -> u64 {
+    stream_offset(state.send.una).min(stream_offset(state.send.end))
 }
