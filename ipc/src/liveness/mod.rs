@@ -28,8 +28,9 @@ const SUFFIX: &str = ".life";
 /// A temporary file this old belongs to nobody who is still starting.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 const STACK_OCTETS: usize = 64 << 10;
-/// Nice value of the watching thread: it sleeps all its life and has one thing to say.
-const WATCH_PRIORITY: i32 = -20;
+/// Nice value of the threads of this module: they sleep all their lives and have one thing to say. The holder says it by ending,
+/// for which it needs the processor as well.
+const PRIORITY: i32 = -20;
 
 /// Sign of life of this process: held by a thread of its own until it is dropped or the process
 /// ends, in whatever way.
@@ -105,6 +106,8 @@ fn hold(
     ended: &AtomicBool,
     tell: &std::sync::mpsc::SyncSender<io::Result<()>>,
 ) {
+    // Where it is not permitted a death is noticed a little later on a busy host.
+    let _ = rustix::process::setpriority_process(None, PRIORITY);
     let begun = (|| {
         let mapping = Mapping::create(temporary)?;
         match mapping.lock_slice(SLICE) {
@@ -156,7 +159,7 @@ impl Watch {
             .stack_size(STACK_OCTETS)
             .spawn(move || {
                 // Where it is not permitted a death is noticed a little later on a busy host.
-                let _ = rustix::process::setpriority_process(None, WATCH_PRIORITY);
+                let _ = rustix::process::setpriority_process(None, PRIORITY);
                 let dead = mapping.is_none_or(|mapping| wait_for_death(&mapping, &stop));
                 if dead && !stop.load(Ordering::Acquire) {
                     on_death();

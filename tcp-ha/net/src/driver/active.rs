@@ -20,7 +20,7 @@ const BATCH_CALLS: usize = 1024;
 /// Octets of records after which a batch is closed in the middle of a daemon's dump.
 pub(super) const BATCH_OCTETS: usize = 4 << 20;
 
-/// Turns between two looks at whether the socket's name is still there.
+/// Time between two looks at whether the socket's name is still there.
 const SOCKET_LOOK_US: u64 = 200_000;
 
 /// Time between two lines about a stranger that has our address.
@@ -135,10 +135,15 @@ impl Driver {
 
     /// Somebody may have removed the socket's name: without it no standby could join ever again.
     fn keep_listening(&mut self) {
+        let now_us = monotonic_us();
         let Some(listener) = &mut self.listener else {
             return;
         };
-        if self.channel.is_some() || listener.still_there() {
+        if self.channel.is_some() || now_us < self.looked_us + SOCKET_LOOK_US {
+            return;
+        }
+        self.looked_us = now_us;
+        if listener.still_there() {
             return;
         }
         tracing::warn!(path = %listener.path().display(), "the channel's socket was removed: listens again");

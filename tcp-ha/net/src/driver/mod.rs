@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     buffer: Vec<u8>,
     node_events: Vec<NodeEvent>,
     last_turn_us: u64,
+    /// When the name of the channel's socket was last looked at.
+    looked_us: u64,
     /// When a stranger with our address was last spoken of.
     stranger_us: u64,
 }
@@ -144,6 +146,7 @@ impl Driver {
             buffer: vec![0; 256 << 10],
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
+            looked_us: 0,
             stranger_us: 0,
         };
         Ok((driver, commands, receiver))
