@@ -24,11 +24,22 @@ const DEFER_US: u64 = 2_000_000;
 #[derive(Default)]
 pub(super) struct Joining {
     reason: String,
+    /// Nothing is tried before this local time.
+    not_before_us: u64,
     /// Since when both that the register names have been found dead.
     dead_since_us: Option<u64>,
 }
 
 impl Joining {
+    /// Looks for a role again, `pause_us` from now.
+    pub(super) fn after(pause_us: u64, reason: String) -> Joining {
+        Joining {
+            reason,
+            not_before_us: monotonic_us() + pause_us,
+            dead_since_us: None,
+        }
+    }
+
     pub(super) fn reason(&self) -> &str {
         &self.reason
     }
@@ -50,6 +61,13 @@ impl Driver {
     pub(super) fn join_turn(&mut self, mut joining: Joining) -> Turn {
         self.drop_frames();
         self.park_calls();
+        if monotonic_us() < joining.not_before_us {
+            let next_us = joining.not_before_us;
+            return Turn {
+                doing: Doing::Joining(joining),
+                next_us,
+            };
+        }
         let entry = match self.register.read() {
             Ok(entry) => entry,
             Err(error) => return joining.wait(error.to_string()),

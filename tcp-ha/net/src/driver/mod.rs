@@ -37,8 +37,8 @@ const CHANNEL: Token = Token(3);
 /// Nice value of the node's thread: heartbeats and takeovers come before any daemon's work.
 const NODE_PRIORITY: i32 = -15;
 
-/// Largest frame taken from a device.
-const FRAME_OCTETS_MAX: usize = 65_600;
+/// Octets taken from a device or the channel at once; above the largest frame that a device gives.
+const BUFFER_OCTETS: usize = 256 << 10;
 
 /// What the node does at present.
 enum Doing {
@@ -143,7 +143,7 @@ impl Driver {
             waiting: VecDeque::new(),
             doing: Doing::Joining(join::Joining::default()),
             takeover: None,
-            buffer: vec![0; 256 << 10],
+            buffer: vec![0; BUFFER_OCTETS],
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
             looked_us: 0,

@@ -2,7 +2,7 @@
 
 use super::channel::Read;
 use super::join::Joining;
-use super::{Doing, Driver, FRAME_OCTETS_MAX, Turn, monotonic_us};
+use super::{Doing, Driver, Turn, monotonic_us};
 use crate::command::Doorbell;
 use crate::event::{How, StackEvent};
 use crate::status::{ConnectionStatus, Role, Status, TakeoverStatus};
@@ -266,10 +266,16 @@ impl Driver {
         tracing::warn!(%end, "joins anew");
         drop(shadowing);
         self.channel = None;
-        debug_assert!(self.buffer.len() >= FRAME_OCTETS_MAX);
+        // What was refused or could not be applied is likely to be so again.
+        let pause_us = match end {
+            StandbyEnd::Record(_) => 500_000,
+            StandbyEnd::Refused(_) => 100_000,
+            _ => RETRY_US,
+        };
+        let joining = Joining::after(pause_us, end.to_string());
         Turn {
-            doing: Doing::Joining(Joining::default()),
-            next_us: monotonic_us() + RETRY_US,
+            doing: Doing::Joining(joining),
+            next_us: monotonic_us() + pause_us,
         }
     }
 }
