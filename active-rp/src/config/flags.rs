@@ -68,7 +68,7 @@ pub struct Flags {
     /// File of routes to originate
     #[arg(long, value_name = "FILE")]
     pub routes: Option<PathBuf>,
-    /// A peer: ADDRESS,as=AS[,passive][,families=ipv4+ipv6][,local=ADDRESS]; may be repeated, replaces the file's peers
+    /// A peer: `ADDRESS,as=AS[,passive][,families=ipv4+ipv6][,local=ADDRESS]`; may be repeated, replaces the file's peers
     #[arg(long = "peer", value_name = "PEER")]
     pub peers: Vec<PeerFlag>,
 }

@@ -1,4 +1,4 @@
-//! Path attributes of an UPDATE: from octets to [`PathAttributes`], with the RFC 7606 answer to each kind of error.
+//! Path attributes of an UPDATE: from octets to values, with the RFC 7606 answer to each kind of error.
 
 use std::net::Ipv4Addr;
 

@@ -161,7 +161,7 @@ fn put_prefixes(out: &mut Vec<u8>, prefixes: &[Prefix], octets_max: usize) -> us
 /// An UPDATE that announces as many of `prefixes` as fit into `octets_max`, and how many these are: zero when the attributes
 /// leave no room for the first.
 ///
-/// `attributes` are the octets of [`encode_attributes`] for the same `next_hop`; all prefixes are of one family. IPv4 with an IPv4 next hop goes
+/// `attributes` are the octets of `encode_attributes` for the same `next_hop`; all prefixes are of one family. IPv4 with an IPv4 next hop goes
 /// into NLRI, everything else into MP_REACH_NLRI.
 #[must_use]
 pub fn encode_announce(

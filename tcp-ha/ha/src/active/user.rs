@@ -38,7 +38,7 @@ impl Active {
         self.listening.remove(&id);
     }
 
-    /// Active OPEN; [`NodeEvent::Connected`] or [`NodeEvent::Closed`] follows.
+    /// Active OPEN; [`NodeEvent::Connected`](crate::NodeEvent::Connected) or [`NodeEvent::Closed`](crate::NodeEvent::Closed) follows.
     ///
     /// # Errors
     /// The four-tuple is taken, no port is free, or the bound on connections is reached.
