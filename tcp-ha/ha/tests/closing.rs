@@ -142,6 +142,12 @@ impl Wire {
             .attach(self.now_us, Session::respond(identity(1), epoch));
         let active = identity(1).incarnation;
         let mut standby = Standby::join(identity(2), active, epoch, limits, self.now_us);
+        self.exchange(&mut standby);
+        standby
+    }
+
+    /// Carries the channel both ways until nothing is under way.
+    fn exchange(&mut self, standby: &mut Standby) {
         for _ in 0..10 {
             let octets = standby.ipc_outgoing().to_vec();
             standby.ipc_advance(octets.len());
@@ -152,7 +158,6 @@ impl Wire {
             let taken = standby.ipc_received(self.now_us, &octets);
             taken.expect("records that agree with each other");
         }
-        standby
     }
 }
 
@@ -204,4 +209,16 @@ fn a_connection_in_time_wait_is_taken_in() {
         .expect("an open connection");
     wire.settle();
     assert_taken_in(&mut wire, ours, State::TimeWait);
+}
+
+#[test]
+fn a_connection_that_is_deleted_leaves_the_shadow_too() {
+    let mut wire = Wire::new();
+    let (ours, _) = wire.connect();
+    let mut standby = wire.join();
+    assert_eq!(standby.shadow().connections().count(), 1);
+    wire.active.abort(wire.now_us, ours);
+    wire.exchange(&mut standby);
+    assert!(wire.active.engine().connection(ours).is_none());
+    assert_eq!(standby.shadow().connections().count(), 0);
 }
