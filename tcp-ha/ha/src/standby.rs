@@ -37,8 +37,10 @@ pub enum Standing {
 pub enum StandbyEnd {
     /// The active refused it.
     Refused(String),
-    /// The channel broke or carried garbage.
+    /// The channel broke: a sign that the active may be dead.
     Channel(String),
+    /// The channel carried garbage. No sign of a death: the active goes on, alone.
+    Garbled(String),
     /// A record contradicts the shadow, or is of an unknown version.
     Record(String),
     /// The active sent it away.
@@ -52,6 +54,7 @@ impl fmt::Display for StandbyEnd {
         match self {
             StandbyEnd::Refused(reason) => write!(f, "the active refused this standby: {reason}"),
             StandbyEnd::Channel(what) => write!(f, "the channel to the active is unusable: {what}"),
+            StandbyEnd::Garbled(what) => write!(f, "the channel to the active is garbled: {what}"),
             StandbyEnd::Record(what) => write!(f, "the active's records cannot be applied: {what}"),
             StandbyEnd::Dismissed(reason) => write!(f, "the active ended the session: {reason}"),
             StandbyEnd::NotNamed => f.write_str("the register names another standby, or none"),
@@ -74,6 +77,8 @@ pub enum Claim {
 pub struct Standby {
     me: Incarnation,
     remote: Incarnation,
+    /// Epoch of the entry that it joined by.
+    joined: Epoch,
     limits: NodeLimits,
     session: Session,
     shadow: Shadow,
@@ -97,6 +102,7 @@ impl Standby {
         Standby {
             me: me.incarnation,
             remote,
+            joined: epoch,
             limits,
             session: Session::initiate(me, remote, epoch),
             shadow: Shadow::default(),
@@ -123,7 +129,7 @@ impl Standby {
         if self.applied > before {
             self.acknowledge(mono_us);
         }
-        fed.map_err(|error| StandbyEnd::Channel(error.to_string()))
+        fed.map_err(|error| StandbyEnd::Garbled(error.to_string()))
     }
 
     fn acknowledge(&mut self, mono_us: u64) {
@@ -257,7 +263,9 @@ impl Standby {
                 Err(error) => Claim::Unknown(error.to_string()),
             };
         }
-        if entry.active != self.remote || entry.standby != Some(self.me) {
+        // An entry from before this session names a shadow that is gone.
+        let paired_here = self.standing == Standing::Paired || entry.epoch > self.joined;
+        if entry.active != self.remote || entry.standby != Some(self.me) || !paired_here {
             return Claim::Lost;
         }
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {

@@ -13,10 +13,15 @@ const RETRY_US: u64 = 20_000;
 /// How long a planned handover may take to drain before it is called off, in hold limits.
 const DRAIN_HOLD_LIMITS: u64 = 20;
 
+/// How long a standby that could not be paired with is left to catch up, in hold limits.
+const PAIR_PAUSE_HOLD_LIMITS: u64 = 5;
+
 /// By what right this node speaks.
 pub(super) enum Guard {
     /// The register says (active me, standby none).
     Solo,
+    /// Still alone; no input is taken until the standby holds everything, so that the pair can be made.
+    Pairing { since_us: u64 },
     /// The register names a standby; frames leave as it acknowledges.
     Paired,
     /// The standby was lost; the gate is shut until the register says (active me, standby none).
@@ -76,7 +81,7 @@ impl Active {
     pub fn switchover(&mut self, mono_us: u64) -> Result<(), SwitchoverRefused> {
         match self.guard {
             Guard::Paired => {}
-            Guard::Solo | Guard::Breaking { .. } => {
+            Guard::Solo | Guard::Pairing { .. } | Guard::Breaking { .. } => {
                 return Err(SwitchoverRefused::Unprotected(self.unprotected));
             }
             Guard::HandingOver { .. } | Guard::Fenced(_) => return Err(SwitchoverRefused::Busy),
@@ -128,6 +133,9 @@ impl Active {
         tracing::warn!(%reason, "unprotected");
         self.unprotected = reason;
         self.protection_down(reason);
+        if matches!(self.guard, Guard::Pairing { .. }) {
+            self.guard = Guard::Solo;
+        }
         if matches!(self.guard, Guard::Paired | Guard::HandingOver { .. }) {
             self.gate.shut();
             self.clock.freeze(mono_us);
@@ -139,7 +147,7 @@ impl Active {
     /// Takes the moves that are due.
     pub(super) fn drive_guard(&mut self, mono_us: u64) {
         match self.guard {
-            Guard::Solo => self.try_pair(mono_us),
+            Guard::Solo | Guard::Pairing { .. } => self.try_pair(mono_us),
             Guard::Breaking { retry_us } if mono_us >= retry_us => self.try_solo(mono_us),
             Guard::HandingOver { since_us } => self.try_hand_over(mono_us, since_us),
             Guard::Paired | Guard::Breaking { .. } | Guard::Fenced(_) => {}
@@ -149,6 +157,7 @@ impl Active {
     pub(super) fn guard_timeout(&self) -> Option<u64> {
         match self.guard {
             Guard::Breaking { retry_us } => Some(retry_us),
+            Guard::Pairing { since_us } => Some(since_us + self.limits.hold_limit_us + 1),
             Guard::HandingOver { since_us } => {
                 Some(since_us + DRAIN_HOLD_LIMITS * self.limits.hold_limit_us)
             }
@@ -164,10 +173,11 @@ impl Active {
         };
         let patient = mono_us < link.established_us + self.limits.application_sync_us;
         let synced = self.all_synced() && link.node_synced;
-        let drained = self.log.acknowledged() == self.log.last()
-            && self.batch.is_empty()
-            && self.gate.is_empty();
-        if !drained || (!synced && patient) {
+        if (!synced && patient) || mono_us < self.pair_after_us {
+            return;
+        }
+        if !self.is_drained() {
+            self.wait_to_pair(mono_us);
             return;
         }
         match self
@@ -197,6 +207,23 @@ impl Active {
                 tracing::warn!(error, "the register is unavailable; the pair is not made");
                 self.lose_standby(mono_us, DownReason::SyncAborted);
             }
+        }
+    }
+
+    /// Whether the standby holds everything, and nothing is queued or begun.
+    fn is_drained(&self) -> bool {
+        self.log.acknowledged() == self.log.last() && self.batch.is_empty() && self.gate.is_empty()
+    }
+
+    /// Takes no more input until everything is acknowledged; a standby that is too slow for it is tried again later.
+    fn wait_to_pair(&mut self, mono_us: u64) {
+        match self.guard {
+            Guard::Pairing { since_us } if mono_us > since_us + self.limits.hold_limit_us => {
+                self.guard = Guard::Solo;
+                self.pair_after_us = mono_us + PAIR_PAUSE_HOLD_LIMITS * self.limits.hold_limit_us;
+            }
+            Guard::Pairing { .. } => {}
+            _ => self.guard = Guard::Pairing { since_us: mono_us },
         }
     }
 
@@ -233,10 +260,7 @@ impl Active {
         let Some(remote) = self.tenure.standby() else {
             return;
         };
-        let drained = self.log.acknowledged() == self.log.last()
-            && self.gate.is_empty()
-            && self.batch.is_empty();
-        if !drained {
+        if !self.is_drained() {
             if mono_us > since_us + DRAIN_HOLD_LIMITS * self.limits.hold_limit_us {
                 tracing::warn!(
                     "the handover is called off: the standby did not acknowledge everything"

@@ -111,6 +111,8 @@ pub struct Active {
     /// Why there is no standby, for status.
     unprotected: DownReason,
     guard: Guard,
+    /// No pair is tried before this local time.
+    pair_after_us: u64,
     tenure: Tenure,
     node_sync: bool,
     events: Vec<NodeEvent>,
@@ -183,6 +185,7 @@ impl Active {
             parting: Vec::new(),
             unprotected: DownReason::NoStandby,
             guard: Guard::Solo,
+            pair_after_us: 0,
             tenure,
             node_sync,
             events: Vec::new(),
@@ -239,7 +242,7 @@ impl Active {
     pub fn handle_timeout(&mut self, mono_us: u64) {
         self.check_standby(mono_us);
         self.drive_guard(mono_us);
-        if self.clock.is_frozen() {
+        if self.timers_rest() {
             return;
         }
         let now = self.clock.now(mono_us);
@@ -253,7 +256,7 @@ impl Active {
 
     /// The local time at which [`handle_timeout`](Self::handle_timeout) must run next.
     pub fn next_timeout(&self) -> Option<u64> {
-        let clocks = if self.clock.is_frozen() {
+        let clocks = if self.timers_rest() {
             [None, None]
         } else {
             [self.engine.next_timeout(), self.host.next_timeout()]
@@ -267,6 +270,11 @@ impl Active {
                     .map(|link| link.next_timeout(&self.limits)),
             )
             .min()
+    }
+
+    /// Whether no timer of the engine may run now: nothing may leave, or nothing new may be begun.
+    fn timers_rest(&self) -> bool {
+        self.clock.is_frozen() || matches!(self.guard, Guard::Pairing { .. })
     }
 
     /// Whether frames and calls of the daemon may be handed in now: not while the gate is shut or full.

@@ -97,7 +97,12 @@ impl Active {
             awaited: None,
         };
         self.protected.insert(id, protected);
-        if attached {
+        if attached && from_birth {
+            // At once, before the daemon has seen an octet: the replica's feed begins at the stream's first.
+            self.set_readiness(id, Readiness::TcpInitialSync);
+            self.advancing.insert(id);
+            self.record_snapshot(id);
+        } else if attached {
             self.enter_initial_sync(id);
         } else {
             self.events.push(NodeEvent::Protection {
@@ -340,6 +345,13 @@ impl Active {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the daemon's own state of a connection was asked for and has not come.
+    pub(super) fn connection_wants_sync(&self, id: ConnectionId) -> bool {
+        self.protected.get(&id).is_some_and(|protected| {
+            protected.readiness == Readiness::ApplicationSync && !protected.application_synced
+        })
     }
 
     /// The daemon has handed over its own state of the connection.

@@ -118,6 +118,18 @@ impl Active {
         }
     }
 
+    /// Whether the daemon's own state, of a connection or of the node, is asked for: an answer to a standby that is gone is not
+    /// for the next one.
+    pub fn wants_sync(&self, id: Option<ConnectionId>) -> bool {
+        match id {
+            Some(id) => self.connection_wants_sync(id),
+            None => self
+                .standby
+                .as_ref()
+                .is_some_and(|link| link.is_established() && !link.node_synced),
+        }
+    }
+
     /// Part of the daemon's own state, asked for by [`NodeEvent::SyncRequested`](crate::NodeEvent::SyncRequested) or
     /// [`NodeEvent::NodeSyncRequested`](crate::NodeEvent::NodeSyncRequested).
     pub fn application_records<'a>(
