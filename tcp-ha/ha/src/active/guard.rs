@@ -3,7 +3,8 @@
 use super::Active;
 use crate::readiness::{DownReason, Readiness};
 use core::fmt;
-use ipc::register::CasError;
+use ipc::Epoch;
+use ipc::register::{CasError, Tenure};
 use ipc::schema::v1::Control;
 use tcp_ha_engine::ConnectionId;
 
@@ -28,8 +29,20 @@ pub(super) enum Guard {
     Breaking { retry_us: u64 },
     /// Everything is drained to the standby, then it gets the epoch.
     HandingOver { since_us: u64 },
+    /// Whether the standby got the epoch is not known; the gate is shut until it is.
+    Doubting { retry_us: u64 },
     /// Another node has the epoch, for ever.
     Fenced(Fenced),
+}
+
+impl Guard {
+    /// Whether the register names a standby, or did when it was last known.
+    fn is_of_a_pair(&self) -> bool {
+        matches!(
+            self,
+            Guard::Paired | Guard::HandingOver { .. } | Guard::Doubting { .. }
+        )
+    }
 }
 
 /// Why this node may never speak again.
@@ -84,7 +97,9 @@ impl Active {
             Guard::Solo | Guard::Pairing { .. } | Guard::Breaking { .. } => {
                 return Err(SwitchoverRefused::Unprotected(self.unprotected));
             }
-            Guard::HandingOver { .. } | Guard::Fenced(_) => return Err(SwitchoverRefused::Busy),
+            Guard::HandingOver { .. } | Guard::Doubting { .. } | Guard::Fenced(_) => {
+                return Err(SwitchoverRefused::Busy);
+            }
         }
         if let Some((id, readiness)) = self.first_unready() {
             return Err(SwitchoverRefused::NotReady(id, readiness));
@@ -104,7 +119,8 @@ impl Active {
     /// Reads the register after a doubt (a gap in the loop, a foreign announcement of our address) and falls silent if the epoch is gone.
     pub fn confirm(&mut self) {
         match self.register.read() {
-            Ok(Some(entry)) if entry.epoch == self.tenure.epoch() && entry.active == self.me => {}
+            // A newer epoch of our own is a swap whose outcome is still to be found out.
+            Ok(Some(entry)) if entry.active == self.me => {}
             Ok(_) => self.fence(Fenced::Overtaken),
             // Paired: nothing leaves without an acknowledgement anyway. Solo: nobody may take over from (me, none) without proof of death.
             Err(error) => tracing::warn!(%error, "the register cannot be read"),
@@ -136,7 +152,8 @@ impl Active {
         if matches!(self.guard, Guard::Pairing { .. }) {
             self.guard = Guard::Solo;
         }
-        if matches!(self.guard, Guard::Paired | Guard::HandingOver { .. }) {
+        let had_pair = self.guard.is_of_a_pair();
+        if had_pair {
             self.gate.shut();
             self.clock.freeze(mono_us);
             self.guard = Guard::Breaking { retry_us: mono_us };
@@ -150,13 +167,14 @@ impl Active {
             Guard::Solo | Guard::Pairing { .. } => self.try_pair(mono_us),
             Guard::Breaking { retry_us } if mono_us >= retry_us => self.try_solo(mono_us),
             Guard::HandingOver { since_us } => self.try_hand_over(mono_us, since_us),
-            Guard::Paired | Guard::Breaking { .. } | Guard::Fenced(_) => {}
+            Guard::Doubting { retry_us } if mono_us >= retry_us => self.resolve_doubt(mono_us),
+            Guard::Paired | Guard::Breaking { .. } | Guard::Doubting { .. } | Guard::Fenced(_) => {}
         }
     }
 
     pub(super) fn guard_timeout(&self) -> Option<u64> {
         match self.guard {
-            Guard::Breaking { retry_us } => Some(retry_us),
+            Guard::Breaking { retry_us } | Guard::Doubting { retry_us } => Some(retry_us),
             Guard::Pairing { since_us } => Some(since_us + self.limits.hold_limit_us + 1),
             Guard::HandingOver { since_us } => {
                 Some(since_us + DRAIN_HOLD_LIMITS * self.limits.hold_limit_us)
@@ -184,17 +202,7 @@ impl Active {
             .register
             .compare_and_swap(Some(self.tenure.epoch()), self.me, Some(remote))
         {
-            Ok(tenure) => {
-                let epoch = tenure.epoch();
-                self.gate.pair(&tenure);
-                self.tenure = tenure;
-                self.guard = Guard::Paired;
-                if let Some(link) = &mut self.standby {
-                    link.session.send_control(Control::Paired { epoch });
-                    link.session.set_epoch(epoch);
-                }
-                tracing::info!(%epoch, standby = %remote, "paired");
-            }
+            Ok(tenure) => self.enter_pair(tenure),
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
             // The outcome may be (me, standby): nothing leaves until a read shows which.
             Err(CasError::Unknown(error)) => {
@@ -208,6 +216,60 @@ impl Active {
                 self.lose_standby(mono_us, DownReason::SyncAborted);
             }
         }
+    }
+
+    /// The register names a standby now: frames leave as it acknowledges in this epoch.
+    fn enter_pair(&mut self, tenure: Tenure) {
+        let epoch = tenure.epoch();
+        self.gate.pair(&tenure);
+        self.tenure = tenure;
+        self.guard = Guard::Paired;
+        if let Some(link) = &mut self.standby {
+            link.session.send_control(Control::Paired { epoch });
+            link.session.set_epoch(epoch);
+        }
+        tracing::info!(%epoch, "paired");
+    }
+
+    /// A handover of unknown outcome: either the standby has the epoch, or a new one is made for the pair as it was, which the
+    /// earlier attempt cannot follow any more.
+    fn resolve_doubt(&mut self, mono_us: u64) {
+        let expected = match self.register.read() {
+            Ok(Some(entry)) if entry.active == self.me => entry.epoch,
+            Ok(Some(entry)) if Some(entry.active) == self.tenure.standby() => {
+                return self.handed_over(entry.epoch);
+            }
+            Ok(_) => return self.fence(Fenced::Overtaken),
+            Err(error) => return self.doubt(mono_us, &error),
+        };
+        let standby = self.tenure.standby();
+        match self
+            .register
+            .compare_and_swap(Some(expected), self.me, standby)
+        {
+            Ok(tenure) => {
+                self.clock.thaw(mono_us);
+                self.enter_pair(tenure);
+            }
+            Err(CasError::Lost(_)) => self.doubt(mono_us, &"the register has moved on"),
+            Err(error) => self.doubt(mono_us, &error),
+        }
+    }
+
+    fn doubt(&mut self, mono_us: u64, why: &dyn fmt::Display) {
+        tracing::warn!(%why, "the outcome of the handover is not known; nothing leaves until it is");
+        self.guard = Guard::Doubting {
+            retry_us: mono_us + RETRY_US,
+        };
+    }
+
+    fn handed_over(&mut self, epoch: Epoch) {
+        self.gate.fence();
+        if let Some(link) = &mut self.standby {
+            link.session.send_control(Control::HandOver { epoch });
+        }
+        self.guard = Guard::Fenced(Fenced::HandedOver);
+        tracing::info!(%epoch, "handed over");
     }
 
     /// Whether the standby holds everything, and nothing is queued or begun.
@@ -273,16 +335,13 @@ impl Active {
             .register
             .compare_and_swap(Some(self.tenure.epoch()), remote, None)
         {
-            Ok(tenure) => {
-                let epoch = tenure.epoch();
-                self.gate.fence();
-                if let Some(link) = &mut self.standby {
-                    link.session.send_control(Control::HandOver { epoch });
-                }
-                self.guard = Guard::Fenced(Fenced::HandedOver);
-                tracing::info!(%epoch, survivor = %remote, "handed over");
-            }
+            Ok(tenure) => self.handed_over(tenure.epoch()),
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            Err(CasError::Unknown(error)) => {
+                self.gate.shut();
+                self.clock.freeze(mono_us);
+                self.doubt(mono_us, &error);
+            }
             Err(error) => {
                 tracing::warn!(%error, "the register cannot be reached; the handover is called off");
                 self.guard = Guard::Paired;

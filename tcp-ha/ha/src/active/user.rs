@@ -120,7 +120,7 @@ impl Active {
 
     /// Whether the daemon's own state, of a connection or of the node, is asked for: an answer to a standby that is gone is not
     /// for the next one.
-    pub fn wants_sync(&self, id: Option<ConnectionId>) -> bool {
+    fn wants_sync(&self, id: Option<ConnectionId>) -> bool {
         match id {
             Some(id) => self.connection_wants_sync(id),
             None => self
@@ -137,7 +137,7 @@ impl Active {
         id: Option<ConnectionId>,
         records: impl IntoIterator<Item = &'a [u8]>,
     ) {
-        if !self.has_established_standby() {
+        if !self.wants_sync(id) {
             return;
         }
         self.record_changes();
@@ -148,6 +148,9 @@ impl Active {
 
     /// The daemon has handed over all of its state of a connection, or all that belongs to none.
     pub fn application_synced(&mut self, id: Option<ConnectionId>) {
+        if !self.wants_sync(id) {
+            return;
+        }
         match id {
             Some(id) => self.connection_synced(id),
             None => {

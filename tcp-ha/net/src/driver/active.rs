@@ -275,9 +275,6 @@ impl Driver {
         id: Option<tcp_ha_engine::ConnectionId>,
         records: &[bytes::Bytes],
     ) {
-        if !active.wants_sync(id) {
-            return;
-        }
         let mut rest = records;
         loop {
             let mut octets = 0;
