@@ -7,6 +7,8 @@ use std::collections::HashSet;
 pub struct Channel {
     pub(super) active: usize,
     pub(super) standby: usize,
+    /// The active has accepted it.
+    pub(super) accepted: bool,
     pub(super) to_standby: Vec<u8>,
     pub(super) to_active: Vec<u8>,
     /// What the standby says does not arrive, but is not lost.

@@ -24,6 +24,9 @@ use tcp_ha::core::{Active, Readiness, Standby};
 /// Time of one turn.
 pub const TURN_US: u64 = 100;
 
+/// No test needs more time than this.
+const WORLD_END_US: u64 = 121_000_000;
+
 /// The port of the hub that the peer has; a node's is its index.
 const PEER_PORT: usize = usize::MAX;
 
@@ -207,6 +210,16 @@ impl World {
         at
     }
 
+    /// The active dies, and another node takes its place; returns that one's index.
+    ///
+    /// # Panics
+    /// When there is no active, or none comes.
+    pub fn fail_over(&mut self) -> usize {
+        self.kill_active();
+        self.run_until("another active", |world| world.active().is_some());
+        self.active().expect("an active")
+    }
+
     /// The channel breaks; both ends notice.
     pub fn cut_channel(&mut self) {
         if let Some(channel) = &mut self.channel {
@@ -297,9 +310,14 @@ impl World {
         if theirs.answered_whole {
             assert_eq!(ours.answered, theirs.answered, "at LSN {last}");
         }
+        let active = self.speaker();
         let mut compared = 0;
         for (id, stream) in &ours.streams {
-            if let Some(replica) = theirs.streams.get(id).filter(|replica| replica.whole) {
+            // A replica that has heard nothing yet cannot tell whether there was something.
+            let ready = active.readiness(*id) == Readiness::Ready;
+            let knows =
+                |replica: &&Stream| replica.whole && (ready || replica.model != Model::default());
+            if let Some(replica) = theirs.streams.get(id).filter(knows) {
                 let (ours, theirs) = (stream.model.summary(), replica.model.summary());
                 assert_eq!(ours, theirs, "connection {id} at LSN {last}");
                 compared += 1;
@@ -309,8 +327,12 @@ impl World {
     }
 
     /// One turn of everybody.
+    ///
+    /// # Panics
+    /// After two simulated minutes, and whenever the onlooker sees something wrong.
     pub fn turn(&mut self) {
         self.now_us += TURN_US;
+        assert!(self.now_us < WORLD_END_US, "it goes on for ever");
         let arriving: Vec<Flying> = self.flying.drain(..).collect();
         for at in 0..self.nodes.len() {
             if self.nodes[at].alive {

@@ -6,6 +6,7 @@ use super::scenario::Scenario;
 use super::{World, named};
 use ipc::heartbeat::Verdict;
 use ipc::register::{Register, Tenure};
+use ipc::schema::v1::RefuseReason;
 use ipc::session::{LocalIdentity, Session};
 use ipc::{Entry, Incarnation, Lsn};
 use std::collections::VecDeque;
@@ -48,6 +49,8 @@ pub struct Node {
     pub ended: Option<StandbyEnd>,
     /// Connections that it did not take over.
     pub left_behind: usize,
+    /// The channel to its standby ended while it was stopped.
+    channel_ended: bool,
     sign: bool,
     last_turn_us: u64,
 }
@@ -64,6 +67,7 @@ impl Node {
             config_digest: [0; 32],
             ended: None,
             left_behind: 0,
+            channel_ended: false,
             sign: false,
             last_turn_us: 0,
         }
@@ -164,20 +168,48 @@ impl World {
         let Some(active_at) = named(&self.nodes, entry.active) else {
             return;
         };
-        let now_us = self.now_us;
-        let remote = self.nodes[active_at].identity(&self.scenario);
-        let Doing::Active(active) = &mut self.nodes[active_at].doing else {
-            return;
-        };
-        if active.has_standby() || self.channel.is_some() {
+        if self.channel.is_some() || !matches!(self.nodes[active_at].doing, Doing::Active(_)) {
             return;
         }
-        active.attach(now_us, Session::respond(remote, active.epoch()));
+        // It is connected at once, and accepted when the active gets to it.
         self.channel = Some(Channel::between(active_at, at));
         let identity = self.nodes[at].identity(&self.scenario);
         let limits = self.scenario.limits;
-        let standby = Standby::join(identity, entry.active, entry.epoch, limits, now_us);
+        let standby = Standby::join(identity, entry.active, entry.epoch, limits, self.now_us);
         self.nodes[at].doing = Doing::Standby(Box::new(standby));
+    }
+
+    fn accept(&mut self, at: usize, active: &mut Active) {
+        if std::mem::take(&mut self.nodes[at].channel_ended) {
+            active.ipc_closed(self.now_us);
+        }
+        let identity = self.nodes[at].identity(&self.scenario);
+        if let Some(channel) = &mut self.channel
+            && channel.active == at
+            && !channel.accepted
+        {
+            channel.accepted = true;
+            let mut session = Session::respond(identity, active.epoch());
+            if active.has_standby() {
+                session.refuse(RefuseReason::Busy);
+                channel.write_to_standby(session.outgoing());
+                channel.cut = true;
+            } else {
+                active.attach(self.now_us, session);
+            }
+        }
+    }
+
+    /// Something that is no node of ours connects to the active.
+    ///
+    /// # Panics
+    /// When there is no active.
+    pub fn attach_stranger(&mut self) {
+        let at = self.active().expect("an active");
+        let identity = self.nodes[at].identity(&self.scenario);
+        let now_us = self.now_us;
+        let active = self.speaker_mut();
+        active.attach(now_us, Session::respond(identity, active.epoch()));
     }
 
     /// Octets under way arrive, or the channel's end does.
@@ -186,9 +218,9 @@ impl World {
             return;
         };
         let now_us = self.now_us;
-        let cut = channel.cut;
+        let (cut, accepted) = (channel.cut, channel.accepted);
         let (active_at, standby_at) = (channel.active, channel.standby);
-        let to_active = if self.nodes[active_at].runs() {
+        let to_active = if self.nodes[active_at].runs() && accepted {
             channel.arrives_at_active()
         } else {
             Vec::new()
@@ -210,9 +242,11 @@ impl World {
             if !to_active.is_empty() && !cut {
                 active.ipc_received(now_us, &to_active);
             }
-            if cut {
+            if cut && accepted {
                 active.ipc_closed(now_us);
             }
+        } else {
+            node.channel_ended |= cut && accepted;
         }
         let node = &mut self.nodes[standby_at];
         let runs = node.runs();
@@ -298,6 +332,7 @@ impl World {
             active.confirm();
         }
         node.daemon.wishes = self.wishes;
+        self.accept(at, &mut active);
         self.release(at, &mut active);
         let node = &mut self.nodes[at];
         if active.takes_input() {
@@ -310,6 +345,7 @@ impl World {
         active.close_batch(now_us);
         if let Some(channel) = &mut self.channel
             && channel.active == at
+            && channel.accepted
         {
             channel.write_to_standby(active.ipc_outgoing());
             channel.cut |= !active.has_standby();

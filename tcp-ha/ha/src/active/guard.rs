@@ -231,27 +231,20 @@ impl Active {
         tracing::info!(%epoch, "paired");
     }
 
-    /// A handover of unknown outcome: either the standby has the epoch, or a new one is made for the pair as it was, which the
-    /// earlier attempt cannot follow any more.
+    /// A handover of unknown outcome: either the standby has the epoch already, or it gets a newer one now, which the earlier
+    /// attempt cannot follow any more.
     fn resolve_doubt(&mut self, mono_us: u64) {
+        let Some(remote) = self.tenure.standby() else {
+            return;
+        };
         let expected = match self.register.read() {
             Ok(Some(entry)) if entry.active == self.me => entry.epoch,
-            Ok(Some(entry)) if Some(entry.active) == self.tenure.standby() => {
-                return self.handed_over(entry.epoch);
-            }
+            Ok(Some(entry)) if entry.active == remote => return self.handed_over(entry.epoch),
             Ok(_) => return self.fence(Fenced::Overtaken),
             Err(error) => return self.doubt(mono_us, &error),
         };
-        let standby = self.tenure.standby();
-        match self
-            .register
-            .compare_and_swap(Some(expected), self.me, standby)
-        {
-            Ok(tenure) => {
-                self.clock.thaw(mono_us);
-                self.enter_pair(tenure);
-            }
-            Err(CasError::Lost(_)) => self.doubt(mono_us, &"the register has moved on"),
+        match self.register.compare_and_swap(Some(expected), remote, None) {
+            Ok(tenure) => self.handed_over(tenure.epoch()),
             Err(error) => self.doubt(mono_us, &error),
         }
     }

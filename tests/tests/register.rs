@@ -1,0 +1,213 @@
+//! The register fails to answer, or to say what became of a change: nobody speaks without a right, and nobody falls silent without need.
+
+use ipc::register::{Register, memory::UnknownOutcome};
+use tcp_ha::core::Standing;
+use tcp_ha_tests::world::{Doing, Scenario, World};
+
+const OUTCOMES: [UnknownOutcome; 2] = [UnknownOutcome::Applied, UnknownOutcome::Lost];
+
+fn scenario() -> Scenario {
+    Scenario {
+        octets: 400_000,
+        per_turn: 3_000,
+        ..Scenario::default()
+    }
+}
+
+fn alone() -> World {
+    let mut world = World::new(scenario());
+    world.add_node();
+    world.turn();
+    world.peer.connect(world.now_us);
+    world.turns(30);
+    world
+}
+
+#[test]
+fn a_pair_of_unknown_outcome_is_made_or_not_without_harm() {
+    for outcome in OUTCOMES {
+        let mut world = alone();
+        world.register.hide_next_outcome(outcome);
+        world.add_node();
+        world.run_until("ready connections", World::all_ready);
+        assert_eq!(world.active(), Some(0), "{outcome:?}");
+        assert_eq!(world.takeovers, 0, "{outcome:?}");
+        world.fail_over();
+        world.finish();
+    }
+}
+
+#[test]
+fn a_pair_of_unknown_outcome_before_the_register_is_gone_costs_nothing_but_time() {
+    // The standby must not take the place of an active that lives and waits, whoever reads the register first.
+    for outcome in OUTCOMES {
+        let mut world = alone();
+        world.register.hide_next_outcome(outcome);
+        world.add_node();
+        let mut turns = 0;
+        let before = world.register.swaps();
+        let hidden = |world: &World| {
+            world.register.swaps() > before || world.nodes[1].ended.is_some() || world.is_paired()
+        };
+        while !hidden(&world) && turns < 200 {
+            world.turn();
+            turns += 1;
+        }
+        world.register.set_unavailable(true);
+        let since_us = world.now_us;
+        world.run_for(300_000);
+        world.register.set_unavailable(false);
+        world.run_until("ready connections", World::all_ready);
+        assert_eq!(world.active(), Some(0), "{outcome:?}");
+        assert_eq!(world.takeovers, 0, "{outcome:?}");
+        assert!(world.now_us - since_us < 2_000_000);
+        world.fail_over();
+        world.finish();
+    }
+}
+
+#[test]
+fn an_unavailable_register_makes_no_pair_and_the_active_serves_on() {
+    let mut world = alone();
+    world.register.set_unavailable(true);
+    let since_us = world.now_us;
+    world.add_node();
+    world.run_for(20_000);
+    assert!(!world.is_paired());
+    assert!(world.frames_since(0, since_us) > 0);
+    world.register.set_unavailable(false);
+    world.run_until("ready connections", World::all_ready);
+    world.finish();
+}
+
+#[test]
+fn going_solo_with_unknown_outcome_keeps_the_gate_shut_until_it_is_known() {
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        world.kill(1);
+        world.turns(1);
+        // Whatever became of it, the register itself cannot be asked for a while.
+        world.register.set_unavailable(true);
+        world.turns(5);
+        let since_us = world.now_us;
+        world.run_for(100_000);
+        assert_eq!(world.frames_since(0, since_us), 0, "{outcome:?}");
+        world.register.set_unavailable(false);
+        world.finish();
+        assert_eq!(world.active(), Some(0));
+    }
+}
+
+#[test]
+fn a_doubt_while_the_outcome_is_unknown_fences_nobody() {
+    // The register says (active, none) in an epoch that this node has not heard of: it is its own.
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        world.kill(1);
+        world.turns(2);
+        world.nodes[0].suspended = true;
+        world.run_for(30_000);
+        world.nodes[0].suspended = false;
+        world.turns(2);
+        assert!(
+            matches!(world.nodes[0].doing, Doing::Active(_)),
+            "{outcome:?}: fenced by its own entry"
+        );
+        world.finish();
+    }
+}
+
+#[test]
+fn a_takeover_of_unknown_outcome_says_nothing_until_it_is_known() {
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        world.kill(0);
+        world.finish();
+        assert_eq!(world.active(), Some(1), "{outcome:?}");
+        assert_eq!(world.takeovers, 1);
+    }
+}
+
+#[test]
+fn a_takeover_without_the_register_waits_for_it() {
+    let mut world = World::paired(scenario());
+    world.turns(20);
+    world.register.set_unavailable(true);
+    world.kill(0);
+    world.run_for(100_000);
+    assert_eq!(world.active(), None, "no right to speak was had");
+    world.register.set_unavailable(false);
+    world.finish();
+    assert_eq!(world.takeovers, 1);
+}
+
+#[test]
+fn a_handover_of_unknown_outcome_ends_with_one_speaker() {
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        let now_us = world.now_us;
+        world
+            .speaker_mut()
+            .switchover(now_us)
+            .expect("all is ready");
+        world.run_until("the other node speaks", |world| world.active() == Some(1));
+        assert!(matches!(world.nodes[0].doing, Doing::Fenced));
+        world.finish();
+    }
+}
+
+#[test]
+fn a_handover_of_unknown_outcome_does_not_leave_a_speaker_whose_standby_is_its_only_right() {
+    // The register may name the standby active already. If that one dies then, the sessions still go on at the old node.
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        let now_us = world.now_us;
+        world
+            .speaker_mut()
+            .switchover(now_us)
+            .expect("all is ready");
+        world.turns(2);
+        world.register.set_unavailable(true);
+        world.run_for(50_000);
+        world.register.set_unavailable(false);
+        world.run_until("a speaker", |world| {
+            world
+                .register
+                .read()
+                .ok()
+                .flatten()
+                .map(|entry| entry.active)
+                == world.active().map(|at| world.nodes[at].me)
+        });
+        world.finish();
+        assert!(!world.peer.lost());
+    }
+}
+
+#[test]
+fn both_sides_that_see_a_broken_channel_swap_once() {
+    for after in 0..20 {
+        let mut world = World::paired(scenario());
+        world.turns(after);
+        world.cut_channel();
+        world.run_until("ready connections", |world| {
+            world.standby().map(|standby| standby.standing()) == Some(Standing::Paired)
+        });
+        let speakers = world
+            .nodes
+            .iter()
+            .filter(|node| matches!(node.doing, Doing::Active(_)));
+        assert_eq!(speakers.count(), 1);
+        world.finish();
+    }
+}
