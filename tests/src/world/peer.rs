@@ -69,6 +69,8 @@ pub struct Peer {
     pub reads: bool,
     /// Clients close once everything came back.
     pub closes_when_done: bool,
+    /// Clients close once everything is written.
+    pub closes_when_written: bool,
     /// Clients close once the service did.
     pub closes_after_service: bool,
 }
@@ -97,6 +99,7 @@ impl Peer {
             clients: vec![Client::new(); scenario.clients],
             reads: true,
             closes_when_done: false,
+            closes_when_written: false,
             closes_after_service: false,
         }
     }
@@ -289,6 +292,7 @@ impl Peer {
             }
             let due = client.closes
                 || (self.closes_when_done && done)
+                || (self.closes_when_written && client.written == self.scenario.octets)
                 || (self.closes_after_service && client.peer_closed && done);
             if due {
                 client.closed = self.engine.close(now, id, &mut self.fx).is_ok();
