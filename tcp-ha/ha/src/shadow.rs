@@ -10,11 +10,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Opener, ReceiveMode};
 
-/// Octets of one direction of one connection that a shadow holds at most; far above any window that an engine announces.
-const OCTETS_MAX: u64 = 64 << 20;
+/// What a shadow holds at most. Beyond it the records are refused ([`ShadowError::TooMuch`]), and the standby's role ends.
+#[derive(Clone, Copy, Debug)]
+pub struct ShadowBounds {
+    /// Octets of one direction of one connection.
+    pub octets: u64,
+    /// Connections.
+    pub connections: usize,
+    /// Neighbours.
+    pub neighbours: usize,
+}
 
-/// Connections that a shadow holds at most.
-const CONNECTIONS_MAX: usize = 1 << 20;
+impl Default for ShadowBounds {
+    /// Far above any window that an engine announces, and any number of peers.
+    fn default() -> Self {
+        ShadowBounds {
+            octets: 64 << 20,
+            connections: 1 << 20,
+            neighbours: 1 << 16,
+        }
+    }
+}
 
 /// One connection as the standby knows it.
 #[derive(Clone, Debug)]
@@ -103,6 +119,7 @@ impl core::error::Error for ShadowError {}
 /// Everything that the active has recorded so far.
 #[derive(Default)]
 pub struct Shadow {
+    bounds: ShadowBounds,
     shared: Option<SharedState>,
     neighbours: BTreeMap<IpAddr, [u8; 6]>,
     connections: BTreeMap<ConnectionId, ShadowConnection>,
@@ -114,6 +131,14 @@ pub struct Shadow {
 const FIRST_OCTET: u64 = 1;
 
 impl Shadow {
+    /// An empty shadow with bounds of its own.
+    pub fn bounded(bounds: ShadowBounds) -> Shadow {
+        Shadow {
+            bounds,
+            ..Shadow::default()
+        }
+    }
+
     /// Applies one record; `events` gets what the daemon's replica must know.
     ///
     /// # Errors
@@ -127,6 +152,9 @@ impl Shadow {
             Record::Shared(shared) => self.shared = Some(shared),
             Record::Neighbour { address, link } => {
                 self.neighbours.insert(address, link);
+                if self.neighbours.len() > self.bounds.neighbours {
+                    return Err(ShadowError::TooMuch("neighbours"));
+                }
             }
             Record::Snapshot(snapshot) => self.open(*snapshot, events)?,
             Record::Delta(delta) => {
@@ -184,7 +212,7 @@ impl Shadow {
             send_mode,
             application_sync,
         } = snapshot;
-        if self.connections.len() >= CONNECTIONS_MAX {
+        if self.connections.len() >= self.bounds.connections {
             return Err(ShadowError::TooMuch("connections"));
         }
         let connection = ShadowConnection {
@@ -216,6 +244,7 @@ impl Shadow {
         octets: &[u8],
     ) -> Result<(), ShadowError> {
         self.touched.insert(id);
+        let octets_max = self.bounds.octets;
         let connection = self.connection(id)?;
         let expected = connection.received.end();
         let marked = connection.state.identity.options.receive_mode == ReceiveMode::Marked;
@@ -231,7 +260,7 @@ impl Shadow {
             });
         }
         connection.received.push(Bytes::copy_from_slice(octets));
-        if connection.received.len() > OCTETS_MAX {
+        if connection.received.len() > octets_max {
             return Err(ShadowError::TooMuch("received octets"));
         }
         Ok(())
@@ -245,6 +274,7 @@ impl Shadow {
         events: &mut Vec<NodeEvent>,
     ) -> Result<(), ShadowError> {
         self.touched.insert(id);
+        let octets_max = self.bounds.octets;
         let connection = self.connection(id)?;
         let expected = connection.sent.end();
         if offset != expected {
@@ -257,7 +287,7 @@ impl Shadow {
         }
         let data = Bytes::copy_from_slice(octets);
         connection.sent.push(data.clone());
-        if connection.sent.len() > OCTETS_MAX {
+        if connection.sent.len() > octets_max {
             return Err(ShadowError::TooMuch("sent octets"));
         }
         events.push(NodeEvent::ReplicaSent { id, offset, data });

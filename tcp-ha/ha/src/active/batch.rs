@@ -2,8 +2,10 @@
 
 use super::Active;
 use crate::event::NodeEvent;
+use crate::readiness::DownReason;
 use crate::record::{self, Record};
 use bytes::{Bytes, BytesMut};
+use ipc::batch::BATCH_OCTETS_MAX;
 use tcp_ha_engine::{ConnectionId, Event, Instant};
 
 impl Active {
@@ -52,6 +54,11 @@ impl Active {
         }
         self.counters.batches += 1;
         let attached = self.has_established_standby();
+        if attached && self.batch.octets() > BATCH_OCTETS_MAX {
+            self.lose_standby(mono_us, DownReason::LogFull);
+            let _ = self.log.append(0, mono_us);
+            return;
+        }
         match self.log.append(self.batch.octets(), mono_us) {
             Ok(lsn) if attached => {
                 let time_us = self.clock.now(mono_us).as_micros();
@@ -62,7 +69,7 @@ impl Active {
             }
             Ok(_) => {}
             Err(_) => {
-                self.lose_standby(mono_us, crate::readiness::DownReason::LogFull);
+                self.lose_standby(mono_us, DownReason::LogFull);
                 // Detached, the log takes anything: the frames wait behind the shut gate.
                 let _ = self.log.append(self.batch.octets(), mono_us);
             }

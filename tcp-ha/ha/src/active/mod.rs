@@ -12,7 +12,7 @@ mod protect;
 mod user;
 
 pub use guard::{Fenced, SwitchoverRefused};
-pub use user::{Listening, StreamStart};
+pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
 
 use crate::clock::Clock;
 use crate::event::NodeEvent;

@@ -172,9 +172,12 @@ impl Active {
         }
     }
 
-    /// Sends snapshots of connections that wait for theirs, a bounded amount in one batch, in the same batches as the traffic.
+    /// Sends snapshots of connections that wait for theirs, a bounded amount in one batch, in the same batches as the traffic, and no
+    /// more than half of what the log may hold before the standby has taken it in.
     pub(super) fn sync_more(&mut self) {
-        while self.batch.octets() < self.limits.sync_octets {
+        let room = (self.limits.log_octets / 2).saturating_sub(self.log.held_octets());
+        let limit = self.limits.sync_octets.min(room);
+        while self.batch.octets() < limit {
             let Some(id) = self
                 .standby
                 .as_mut()

@@ -6,6 +6,9 @@ use crate::record::Record;
 use std::net::SocketAddr;
 use tcp_ha_engine::{ConnectionId, ConnectionOptions, Error, Event, ListenerId};
 
+/// A single record of the daemon's has at most so many octets.
+pub const RECORD_OCTETS_MAX: usize = 16 << 20;
+
 /// A passive open: what its connections get.
 #[derive(Clone, Debug)]
 pub struct Listening {
@@ -72,13 +75,37 @@ impl Active {
         if self.engine.send_room(id) < octets.len() {
             return Err(Error::OutOfRange);
         }
+        self.check_mark(id, dealt_with)?;
         let now = self.clock.now(mono_us);
         let taken = self.engine.send(now, id, octets, &mut self.fx)?;
         debug_assert_eq!(taken, octets.len(), "the room was asked for");
-        if let Some(upto) = dealt_with {
-            self.processed(mono_us, id, upto)?;
+        self.mark(mono_us, id, dealt_with)
+    }
+
+    /// Whether a mark may be set: what goes with it happens as a whole or not at all. One that was passed already is no error.
+    fn check_mark(&self, id: ConnectionId, dealt_with: Option<u64>) -> Result<(), Error> {
+        let Some(upto) = dealt_with else {
+            return Ok(());
+        };
+        let info = self.engine.connection(id).ok_or(Error::UnknownConnection)?;
+        if upto > info.rcv_nxt {
+            return Err(Error::OutOfRange);
         }
         Ok(())
+    }
+
+    /// Moves READ to a mark that was checked, unless it is there already.
+    fn mark(
+        &mut self,
+        mono_us: u64,
+        id: ConnectionId,
+        dealt_with: Option<u64>,
+    ) -> Result<(), Error> {
+        let read = self.engine.connection(id).map_or(0, |info| info.read);
+        match dealt_with.filter(|upto| *upto > read) {
+            Some(upto) => self.processed(mono_us, id, upto),
+            None => Ok(()),
+        }
     }
 
     /// RECEIVE: the daemon has dealt with everything before `upto`; the window opens, the replica gets those octets.
@@ -100,7 +127,8 @@ impl Active {
     /// The daemon's own record; with `dealt_with` it also says how far it makes the stream safe (effect and mark are one record).
     ///
     /// # Errors
-    /// The connection is unknown, or the mark lies beyond what was received.
+    /// The connection is unknown, the mark lies beyond what was received, or the record has more than [`RECORD_OCTETS_MAX`] octets;
+    /// nothing is recorded then.
     pub fn record(
         &mut self,
         mono_us: u64,
@@ -108,13 +136,19 @@ impl Active {
         octets: &[u8],
         dealt_with: Option<u64>,
     ) -> Result<(), Error> {
+        if octets.len() > RECORD_OCTETS_MAX {
+            return Err(Error::OutOfRange);
+        }
+        if let Some(id) = id {
+            self.check_mark(id, dealt_with)?;
+        }
         if self.has_established_standby() {
             self.record_changes();
             Record::Application { id, octets }.write(&mut self.batch);
         }
-        match (id, dealt_with) {
-            (Some(id), Some(upto)) => self.processed(mono_us, id, upto),
-            _ => Ok(()),
+        match id {
+            Some(id) => self.mark(mono_us, id, dealt_with),
+            None => Ok(()),
         }
     }
 
