@@ -3,6 +3,7 @@
 mod channel;
 mod daemon;
 mod model;
+mod moody;
 mod node;
 mod peer;
 mod scenario;
@@ -11,6 +12,7 @@ mod watch;
 pub use channel::{Channel, PIECE};
 pub use daemon::{Daemon, Stream, Wishes};
 pub use model::Model;
+pub use moody::MoodyRegister;
 pub use node::{Doing, Node};
 pub use peer::{Client, Peer, Stage};
 pub use scenario::{Family, Opener, PORT, Scenario, TWIST};
@@ -44,6 +46,8 @@ pub struct World {
     pub now_us: u64,
     /// The register of all nodes.
     pub register: MemoryRegister,
+    /// The same, as the nodes have it.
+    pub moody: MoodyRegister,
     /// All nodes that ever were.
     pub nodes: Vec<Node>,
     /// The peer with its clients.
@@ -75,9 +79,11 @@ fn named(nodes: &[Node], name: Incarnation) -> Option<usize> {
 impl World {
     /// A peer whose clients have not opened yet, and no node.
     pub fn new(scenario: Scenario) -> World {
+        let moody = MoodyRegister::default();
         World {
             now_us: 1_000_000,
-            register: MemoryRegister::new(),
+            register: moody.inner.clone(),
+            moody,
             nodes: Vec::new(),
             peer: Peer::new(&scenario),
             peer_lives: true,

@@ -137,14 +137,14 @@ impl World {
     fn cold_start(&mut self, at: usize, dead: Option<&Entry>) {
         let expected = dead.map(|entry| entry.epoch);
         let me = self.nodes[at].me;
-        let Ok(tenure) = self.register.compare_and_swap(expected, me, None) else {
+        let Ok(tenure) = self.moody.compare_and_swap(expected, me, None) else {
             return;
         };
         let secrets = Secrets::from_bytes(&[3 + at as u8; 48]);
         let mut active = Active::new(ActiveParts {
             me,
             limits: self.scenario.limits,
-            register: Arc::new(self.register.clone()),
+            register: Arc::new(self.moody.clone()),
             tenure,
             engine: Engine::new(self.scenario.pair_tcp.clone(), secrets.clone()),
             host: host(&self.scenario),
@@ -287,7 +287,7 @@ impl World {
             node.doing = Doing::Standby(standby);
             return;
         }
-        match standby.claim(&self.register) {
+        match standby.claim(&self.moody) {
             Claim::Won(tenure) => self.promote(at, *standby, tenure),
             Claim::Lost => {
                 node.sign = false;
@@ -302,7 +302,7 @@ impl World {
     fn promote(&mut self, at: usize, standby: Standby, tenure: Tenure) {
         let promotion = standby.promote(
             tenure,
-            Arc::new(self.register.clone()),
+            Arc::new(self.moody.clone()),
             self.scenario.pair_tcp.clone(),
             host(&self.scenario),
             self.scenario.node_state,

@@ -25,7 +25,8 @@ pub(super) enum Guard {
     Pairing { since_us: u64 },
     /// The register names a standby; frames leave as it acknowledges.
     Paired,
-    /// The standby was lost; the gate is shut until the register says (active me, standby none).
+    /// The standby was lost, or whether a pair was made is not known; the gate is shut until the register says (active me, standby
+    /// none), or names the standby that is still there.
     Breaking { retry_us: u64 },
     /// Everything is drained to the standby, then it gets the epoch.
     HandingOver { since_us: u64 },
@@ -204,16 +205,17 @@ impl Active {
         {
             Ok(tenure) => self.enter_pair(tenure),
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
-            // The outcome may be (me, standby): nothing leaves until a read shows which.
+            // The outcome may be (me, standby): nothing leaves until a read shows which. The standby is kept, so that it sees no sign
+            // of a death and has no reason to claim what it may have been given.
             Err(CasError::Unknown(error)) => {
-                tracing::warn!(error, "the register did not say whether the pair was made");
-                self.guard = Guard::Paired;
                 self.gate.shut();
-                self.lose_standby(mono_us, DownReason::SyncAborted);
+                self.clock.freeze(mono_us);
+                self.retry(mono_us, &error);
             }
             Err(CasError::Unavailable(error)) => {
                 tracing::warn!(error, "the register is unavailable; the pair is not made");
-                self.lose_standby(mono_us, DownReason::SyncAborted);
+                self.guard = Guard::Solo;
+                self.pair_after_us = mono_us + RETRY_US;
             }
         }
     }
@@ -283,8 +285,14 @@ impl Active {
     }
 
     fn try_solo(&mut self, mono_us: u64) {
+        let attached = self.standby.as_ref().and_then(|link| link.remote);
         let expected = match self.register.read() {
-            Ok(Some(entry)) if entry.active == self.me => entry.epoch,
+            Ok(Some(entry)) if entry.active == self.me => {
+                if attached.is_some() && entry.standby == attached {
+                    return self.resume_pair(mono_us);
+                }
+                entry.epoch
+            }
             Ok(_) => return self.fence(Fenced::Overtaken),
             Err(error) => return self.retry(mono_us, &error),
         };
@@ -300,6 +308,18 @@ impl Active {
                 tracing::info!(epoch = %self.tenure.epoch(), "serving without a standby");
             }
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            Err(error) => self.retry(mono_us, &error),
+        }
+    }
+
+    /// The pair whose making was in doubt has been made.
+    fn resume_pair(&mut self, mono_us: u64) {
+        match self.register.confirm(self.me) {
+            Ok(Some(tenure)) => {
+                self.clock.thaw(mono_us);
+                self.enter_pair(tenure);
+            }
+            Ok(None) => self.fence(Fenced::Overtaken),
             Err(error) => self.retry(mono_us, &error),
         }
     }
