@@ -1,5 +1,4 @@
-//! An echo server whose connections survive `kill -9`: `echo REGISTER TAP ADDRESS/PREFIX`, twice, with the same
-//! register directory and address and a TAP each. The first one speaks, the other backs it and goes on.
+//! An echo server that survives `kill -9`: `echo REGISTER TAP ADDRESS/PREFIX`, twice, with a TAP each.
 use std::{error::Error, net::IpAddr};
 use tcp_ha::link::{DeviceConfig, DeviceKind};
 use tcp_ha::{Begin, ListenOptions, Stack, StackConfig, StackEvent, StackEvents, TcpStream};
