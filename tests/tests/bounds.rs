@@ -1,18 +1,14 @@
 //! I9: each bound has a name and a defined end. What was well goes on.
 
 use bytes::Bytes;
-use std::net::SocketAddr;
 use tcp_ha::Protection;
 use tcp_ha::core::record::{self, Record, SnapshotRecord};
 use tcp_ha::core::shadow::{Shadow, ShadowBounds, ShadowError};
 use tcp_ha::core::{DownReason, NodeEvent, NodeLimits, SendMode};
 use tcp_ha::engine::{
-    Config, ConnectionId, ConnectionOptions, ConnectionState, Effects, Engine, Error, Instant,
-    Secrets,
+    Config, ConnectionId, ConnectionState, Effects, Engine, Error, Instant, Secrets,
 };
-use tcp_ha::link::host::{Host, HostConfig};
-use tcp_ha::link::{Frames, LinkAddress};
-use tcp_ha_tests::world::{PORT, Scenario, World};
+use tcp_ha_tests::world::{Family, PORT, Scenario, Stranger, World};
 
 fn limited(limits: NodeLimits) -> Scenario {
     Scenario {
@@ -186,34 +182,6 @@ fn a_mark_beyond_what_was_received_takes_nothing_along() {
     );
 }
 
-/// SYNs from a station that answers nothing.
-fn flood(count: u16) -> Vec<Vec<u8>> {
-    let scenario = Scenario::default();
-    let stranger = [10, 0, 0, 77].into();
-    let mut config = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 77]));
-    config.addresses = vec![(stranger, 24)];
-    let mut host = Host::new(config).expect("a valid host");
-    let now = Instant::from_micros(1);
-    host.learn(now, scenario.family.pair(), LinkAddress([2, 0, 0, 0, 0, 1]));
-    let mut engine = Engine::new(Config::default(), Secrets::from_bytes(&[9; 48]));
-    let (mut fx, mut frames) = (Effects::default(), Frames::default());
-    for port in 0..count {
-        let local = SocketAddr::new(stranger, 10_000 + port);
-        let remote = SocketAddr::new(scenario.family.pair(), PORT);
-        engine
-            .connect(now, local, remote, ConnectionOptions::default(), &mut fx)
-            .expect("a free port");
-    }
-    for segment in fx.segments() {
-        let (src, dst, bytes) = (segment.src, segment.dst, segment.bytes);
-        host.send_segment(now, src, dst, 0, 64, bytes, &mut frames);
-    }
-    frames
-        .drain()
-        .map(|frame| frame.octets().to_vec())
-        .collect()
-}
-
 #[test]
 fn half_open_connections_have_a_budget_of_their_own_and_no_records() {
     let mut world = World::paired(Scenario {
@@ -224,7 +192,7 @@ fn half_open_connections_have_a_budget_of_their_own_and_no_records() {
         ..limited(NodeLimits::default())
     });
     let batches = world.speaker().counters().checkpoints;
-    for frame in flood(400) {
+    for frame in Stranger::new(Family::V4).syns(PORT, 400) {
         world.inject(frame);
     }
     world.turns(2);

@@ -1,44 +1,101 @@
 //! What the gate owes to those who only listen: barriers for frames without state, clocks that stand still while it is shut.
 
-use tcp_ha_tests::world::{Scenario, World};
-
-/// Who has 10.0.0.1? Tell 10.0.0.2.
-const ARP_REQUEST: [u8; 42] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 2, 8, 6, // Ethernet
-    0, 1, 8, 0, 6, 4, 0, 1, // request
-    2, 0, 0, 0, 0, 2, 10, 0, 0, 2, // sender
-    0, 0, 0, 0, 0, 0, 10, 0, 0, 1, // target
-];
+use tcp_ha_tests::world::{Doing, Family, Scenario, Stranger, World};
 
 fn hold(world: &mut World, hold: bool) {
     let channel = world.channel.as_mut().expect("a channel");
     channel.hold_acknowledgements = hold;
 }
 
-#[test]
-fn i1_an_answer_that_changes_nothing_waits_for_an_acknowledgement_of_its_own() {
+/// A pair in `family` with which everything is acknowledged, and whose peer is silent.
+fn quiet(family: Family) -> World {
     let mut world = World::paired(Scenario {
+        family,
         octets: 20_000,
         ..Scenario::default()
     });
     world.finish();
-    world.run_for(200_000); // Everything is acknowledged; the peers are silent.
+    world.run_for(200_000);
+    world.onlooker.monotonic.resets_allowed = true;
+    world
+}
+
+#[test]
+fn i1_an_answer_that_changes_nothing_waits_for_an_acknowledgement_of_its_own() {
+    let (mut v4, mut v6) = (Stranger::new(Family::V4), Stranger::new(Family::V6));
+    let questions = [
+        ("an ARP reply", Family::V4, v4.solicitation()),
+        ("an echo reply", Family::V4, vec![v4.echo_request()]),
+        ("a reset", Family::V4, v4.syns(1, 1)),
+        ("a neighbour advertisement", Family::V6, v6.solicitation()),
+        ("a reset", Family::V6, v6.syns(1, 1)),
+    ];
+    for (answer, family, question) in questions {
+        let mut world = quiet(family);
+        let at = world.active().expect("an active");
+        // Whom it answers is known to it, so that there is one answer and nothing else.
+        for frame in Stranger::new(family).solicitation() {
+            world.inject(frame);
+        }
+        world.run_for(1_000);
+        hold(&mut world, true);
+        let since_us = world.now_us;
+        for frame in question {
+            world.inject(frame);
+        }
+        world.run_for(50_000);
+        assert_eq!(
+            world.frames_since(at, since_us),
+            0,
+            "{answer} left by an older acknowledgement"
+        );
+        hold(&mut world, false);
+        world.run_for(1_000);
+        assert_eq!(
+            world.frames_since(at, since_us),
+            1,
+            "{answer} leaves in the end"
+        );
+    }
+}
+
+#[test]
+fn i1_a_reset_of_the_services_own_waits_like_everything() {
+    let mut world = quiet(Family::V4);
+    let at = world.active().expect("an active");
     hold(&mut world, true);
-    let (at, since_us) = (world.active().expect("an active"), world.now_us);
-    world.inject(ARP_REQUEST.to_vec());
+    let since_us = world.now_us;
+    let id = world.speaker().engine().connections().next();
+    world
+        .speaker_mut()
+        .abort(since_us, id.expect("a connection"));
     world.run_for(50_000);
-    assert_eq!(
-        world.frames_since(at, since_us),
-        0,
-        "an older acknowledgement let it go"
-    );
+    assert_eq!(world.frames_since(at, since_us), 0, "the reset left early");
     hold(&mut world, false);
     world.run_for(1_000);
-    assert_eq!(
-        world.frames_since(at, since_us),
-        1,
-        "the answer leaves in the end"
-    );
+    assert_eq!(world.frames_since(at, since_us), 1);
+}
+
+#[test]
+fn i2_acknowledgements_that_wait_for_a_suspended_active_open_nothing() {
+    // They were written before the standby took over, and lie in the channel when the old active wakes.
+    for turns in 0..12 {
+        let mut world = World::paired(Scenario {
+            octets: 2_000_000,
+            ..Scenario::default()
+        });
+        let old = world.active().expect("an active");
+        world.turns(10 + turns);
+        world.nodes[old].suspended = true;
+        world.run_until("a takeover", |world| world.takeovers == 1);
+        world.turns(turns);
+        let since_us = world.now_us;
+        world.nodes[old].suspended = false;
+        world.turns(3);
+        assert_eq!(world.frames_since(old, since_us), 0);
+        assert!(matches!(world.nodes[old].doing, Doing::Fenced));
+        world.finish();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod moody;
 mod node;
 mod peer;
 mod scenario;
+mod stranger;
 mod watch;
 
 pub use channel::{Channel, PIECE};
@@ -16,6 +17,7 @@ pub use moody::MoodyRegister;
 pub use node::{Doing, Node};
 pub use peer::{Client, Peer, Stage};
 pub use scenario::{Family, Opener, PORT, Scenario, TWIST};
+pub use stranger::Stranger;
 pub use watch::Onlooker;
 
 use ipc::Incarnation;

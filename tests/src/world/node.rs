@@ -49,8 +49,8 @@ pub struct Node {
     pub ended: Option<StandbyEnd>,
     /// Connections that it did not take over.
     pub left_behind: usize,
-    /// The channel to its standby ended while it was stopped.
-    channel_ended: bool,
+    /// The channel to its standby ended while it was stopped, and this still waits in it.
+    channel_ended: Option<Vec<u8>>,
     sign: bool,
     last_turn_us: u64,
 }
@@ -67,7 +67,7 @@ impl Node {
             config_digest: [0; 32],
             ended: None,
             left_behind: 0,
-            channel_ended: false,
+            channel_ended: None,
             sign: false,
             last_turn_us: 0,
         }
@@ -180,7 +180,8 @@ impl World {
     }
 
     fn accept(&mut self, at: usize, active: &mut Active) {
-        if std::mem::take(&mut self.nodes[at].channel_ended) {
+        if let Some(left) = self.nodes[at].channel_ended.take() {
+            active.ipc_received(self.now_us, &left);
             active.ipc_closed(self.now_us);
         }
         let identity = self.nodes[at].identity(&self.scenario);
@@ -231,7 +232,9 @@ impl World {
         } else {
             Vec::new()
         };
+        let mut left = Vec::new();
         if cut {
+            left.append(&mut channel.to_active);
             self.channel = None;
         }
         let node = &mut self.nodes[active_at];
@@ -245,8 +248,8 @@ impl World {
             if cut && accepted {
                 active.ipc_closed(now_us);
             }
-        } else {
-            node.channel_ended |= cut && accepted;
+        } else if cut && accepted {
+            node.channel_ended = Some(left);
         }
         let node = &mut self.nodes[standby_at];
         let runs = node.runs();
