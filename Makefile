@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny packages
+.PHONY: help demo build test lint deny packages goodput
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ lint: ## Formatting, clippy and documentation, all warnings being errors
 
 deny: ## Licences, banned crates, sources and advisories of the dependencies
 	@scripts/deny
+
+goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (root; six minutes)
+	$(CARGO) build --release --locked -p tcp-ha-bench
+	target/release/goodput --loss 1,5 --rounds 5 --seconds 8
 
 packages: ## Install the Debian packages that the tests and the demonstration use
 	@scripts/packages
