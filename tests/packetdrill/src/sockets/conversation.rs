@@ -1,0 +1,339 @@
+//! The socket calls.
+
+use super::errno::Errno;
+use super::host::Host;
+use super::stream::{Opening, RecvFlags, SendFlags, Shutdown, Stream};
+use super::table::{Family, Fd, Kind, Listener, Socket, Table};
+use core::time::Duration;
+use std::net::SocketAddr;
+use tcp_ha_engine::{CloseCause, ConnectionOptions, Instant};
+
+/// Corked octets wait at most so long (as Linux has it).
+const CORK_LIMIT: Duration = Duration::from_millis(200);
+/// Most octets that one call receives.
+const RECV_LIMIT: usize = 1 << 24;
+
+impl Host {
+    /// socket(2), SOCK_STREAM.
+    pub fn socket(&mut self, family: Family) -> Result<Fd, Errno> {
+        Ok(self.table.insert(Socket {
+            family,
+            nonblocking: false,
+            options: ConnectionOptions::default(),
+            local: None,
+            kind: Kind::Fresh,
+        }))
+    }
+
+    /// bind(2).
+    ///
+    /// Errors: `Invalid` where the socket has an address, `WrongFamily`.
+    pub fn bind(&mut self, fd: Fd, local: SocketAddr) -> Result<(), Errno> {
+        let socket = self.table.socket_mut(fd)?;
+        if !socket.family.holds(local) {
+            return Err(Errno::WrongFamily);
+        }
+        if socket.local.is_some() || !matches!(socket.kind, Kind::Fresh) {
+            return Err(Errno::Invalid);
+        }
+        socket.local = Some(local);
+        Ok(())
+    }
+
+    /// listen(2). `backlog` bounds the half-open connections.
+    ///
+    /// Errors: `Invalid` for a connected socket, `AddressInUse`.
+    pub fn listen(&mut self, fd: Fd, backlog: usize) -> Result<(), Errno> {
+        let socket = self.table.socket_mut(fd)?;
+        match &socket.kind {
+            Kind::Fresh => {}
+            Kind::Listener(_) => return Ok(()),
+            Kind::Stream(_) => return Err(Errno::Invalid),
+        }
+        let local = socket.local.ok_or(Errno::Invalid)?;
+        let id = self
+            .engine
+            .listen(local, socket.options, backlog.saturating_add(1))?;
+        socket.kind = Kind::Listener(Listener {
+            id,
+            queue: Default::default(),
+        });
+        Ok(())
+    }
+
+    /// accept(2): the new descriptor and the peer's address.
+    ///
+    /// Errors: `Again` where no connection waits, `Invalid` where the socket does not listen.
+    pub fn accept(&mut self, fd: Fd) -> Result<(Fd, SocketAddr), Errno> {
+        let socket = self.table.socket_mut(fd)?;
+        let Kind::Listener(listener) = &mut socket.kind else {
+            return Err(Errno::Invalid);
+        };
+        let stream = listener.queue.pop_front().ok_or(Errno::Again)?;
+        let (remote, family, options) = (stream.remote, socket.family, socket.options);
+        let accepted = self.table.insert(Socket {
+            family,
+            nonblocking: false,
+            options,
+            local: Some(stream.local),
+            kind: Kind::Stream(Box::new(stream)),
+        });
+        Ok((accepted, remote))
+    }
+
+    /// connect(2): sends the SYN, or tells how it went.
+    ///
+    /// Errors: `InProgress` when the SYN was sent, `Already` while it is under way,
+    /// `IsConnected`, and what ended the attempt.
+    pub fn connect(&mut self, fd: Fd, remote: SocketAddr) -> Result<(), Errno> {
+        let socket = self.table.socket_mut(fd)?;
+        match &mut socket.kind {
+            Kind::Listener(_) => return Err(Errno::IsConnected),
+            Kind::Stream(stream) => return stream.opening_result(),
+            Kind::Fresh => {}
+        }
+        if !socket.family.holds(remote) {
+            return Err(Errno::WrongFamily);
+        }
+        let (family, options, bound) = (socket.family, socket.options, socket.local);
+        let mut local = bound.unwrap_or(SocketAddr::new(family.unspecified(), 0));
+        if local.ip().is_unspecified() {
+            local.set_ip(self.source_for(remote.ip()));
+        }
+        let id =
+            self.with_engine(|engine, now, fx| engine.connect(now, local, remote, options, fx))?;
+        let stream = self
+            .stream_of(id, Opening::Connecting)
+            .ok_or(Errno::NoBuffers)?;
+        let socket = self.table.socket_mut(fd)?;
+        socket.local = Some(stream.local);
+        socket.kind = Kind::Stream(Box::new(stream));
+        Err(Errno::InProgress)
+    }
+
+    /// recv(2): up to `limit` octets; none at the end of the stream.
+    ///
+    /// Errors: `Again`, `NotConnected`, and once what ended the connection.
+    pub fn recv(&mut self, fd: Fd, limit: usize, flags: RecvFlags) -> Result<Vec<u8>, Errno> {
+        let stream = self.table.stream_mut(fd)?;
+        let len = limit.min(stream.unread.len()).min(RECV_LIMIT);
+        if len == 0 {
+            if limit > 0 || stream.unread.is_empty() {
+                stream.end_of_read()?;
+            }
+            return Ok(Vec::new());
+        }
+        if flags.peek {
+            return Ok(stream.unread.range(..len).copied().collect());
+        }
+        let octets = stream.unread.drain(..len).collect();
+        let (id, read) = (stream.id, stream.read_offset());
+        if let Some(id) = id {
+            // A connection that ended a moment ago needs no window.
+            let _ = self.with_engine(|engine, now, fx| engine.consume(now, id, read, fx));
+        }
+        Ok(octets)
+    }
+
+    /// send(2): queues as much of `octets` as there is room for.
+    ///
+    /// Errors: `Again` where there is none, `Pipe`, `NotConnected`, and once what ended
+    /// the connection.
+    pub fn send(&mut self, fd: Fd, octets: &[u8], flags: SendFlags) -> Result<usize, Errno> {
+        let room = self.send_room(fd)?;
+        let stream = self.table.stream_mut(fd)?;
+        if let Some(error) = stream.error.take() {
+            return Err(error);
+        }
+        if stream.opening == Opening::Connecting {
+            return Err(Errno::Again);
+        }
+        let Some(id) = stream.id.filter(|_| !stream.write_shut) else {
+            return Err(Errno::Pipe);
+        };
+        let taken = octets.len().min(room);
+        if taken == 0 && !octets.is_empty() {
+            return Err(Errno::Again);
+        }
+        stream.held.extend_from_slice(&octets[..taken]);
+        let holds = stream.corked || flags.more;
+        let mss = match self.engine.connection(id) {
+            Some(info) if holds => usize::from(info.mss),
+            _ => 1,
+        };
+        self.hand_over(fd, mss)?;
+        Ok(taken)
+    }
+
+    /// Octets that `send` would take now.
+    pub(super) fn send_room(&self, fd: Fd) -> Result<usize, Errno> {
+        let stream = self.table.stream(fd)?;
+        let Some(id) = stream.id else {
+            return Ok(usize::MAX);
+        };
+        let room = self.engine.send_room(id).saturating_sub(stream.held.len());
+        let Some(limit) = stream.send_buffer else {
+            return Ok(room);
+        };
+        let queued = self.queued(stream);
+        Ok(room.min(limit.saturating_sub(queued)))
+    }
+
+    /// Octets that the peer has not acknowledged, sent or not.
+    pub(super) fn queued(&self, stream: &Stream) -> usize {
+        let info = stream.id.and_then(|id| self.engine.connection(id));
+        let queued = info.map_or(0, |info| info.snd_end - info.snd_una);
+        usize::try_from(queued)
+            .unwrap_or(usize::MAX)
+            .saturating_add(stream.held.len())
+    }
+
+    /// Gives the engine what is held back, in whole pieces of `piece` octets.
+    pub(super) fn hand_over(&mut self, fd: Fd, piece: usize) -> Result<(), Errno> {
+        let now = self.now();
+        let stream = self.table.stream_mut(fd)?;
+        let Some(id) = stream.id else {
+            return Ok(());
+        };
+        let whole = stream.held.len() - stream.held.len() % piece.max(1);
+        let ready: Vec<u8> = stream.held.drain(..whole).collect();
+        stream.held_until = match stream.held.is_empty() {
+            true => None,
+            false => stream.held_until.or(Some(now + CORK_LIMIT)),
+        };
+        if !ready.is_empty() {
+            self.with_engine(|engine, now, fx| engine.send(now, id, &ready, fx))?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was held back for too long.
+    pub(super) fn release_overdue(&mut self) {
+        for fd in self.table.overdue(self.now()) {
+            // The stream was found a moment ago; where it has ended, nothing is lost.
+            let _ = self.hand_over(fd, 1);
+        }
+    }
+
+    /// shutdown(2).
+    ///
+    /// Errors: `NotConnected`.
+    pub fn shutdown(&mut self, fd: Fd, how: Shutdown) -> Result<(), Errno> {
+        let stream = self.table.stream_mut(fd)?;
+        let id = stream.id.ok_or(Errno::NotConnected)?;
+        stream.read_shut |= how != Shutdown::Write;
+        let ends_writing = how != Shutdown::Read && !stream.write_shut;
+        stream.write_shut |= ends_writing;
+        if ends_writing {
+            self.hand_over(fd, 1)?;
+            self.with_engine(|engine, now, fx| engine.close(now, id, fx))?;
+        }
+        Ok(())
+    }
+
+    /// close(2). A stream with octets that nobody has read, or with a linger time of
+    /// zero, is reset (RFC 1122 4.2.2.13); any other lives on as an orphan until both ends
+    /// have closed.
+    pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
+        // What is held back goes in front of the FIN.
+        let _ = self.hand_over(fd, 1);
+        match self.table.remove(fd)?.kind {
+            Kind::Fresh => {}
+            Kind::Listener(listener) => {
+                self.engine.unlisten(listener.id);
+                for stream in listener.queue {
+                    self.abandon(&stream, true);
+                }
+            }
+            Kind::Stream(stream) => {
+                let reset = !stream.unread.is_empty() || stream.linger == Some(Duration::ZERO);
+                self.abandon(&stream, reset);
+            }
+        }
+        Ok(())
+    }
+
+    fn abandon(&mut self, stream: &Stream, reset: bool) {
+        let Some(id) = stream.id else {
+            return;
+        };
+        self.orphans.insert(id);
+        self.with_engine(|engine, now, fx| {
+            // Both fail only where the connection has ended, or was closed before.
+            let _ = match reset {
+                true => engine.abort(now, id, fx),
+                false => engine.close(now, id, fx),
+            };
+        });
+    }
+
+    /// True where the descriptor is in non-blocking mode.
+    pub fn is_nonblocking(&self, fd: Fd) -> Result<bool, Errno> {
+        Ok(self.table.socket(fd)?.nonblocking)
+    }
+
+    /// Sets or clears O_NONBLOCK.
+    pub fn set_nonblocking(&mut self, fd: Fd, on: bool) -> Result<(), Errno> {
+        self.table.socket_mut(fd)?.nonblocking = on;
+        Ok(())
+    }
+
+    /// getsockname(2).
+    pub fn local_address(&self, fd: Fd) -> Result<SocketAddr, Errno> {
+        let socket = self.table.socket(fd)?;
+        let unbound = SocketAddr::new(socket.family.unspecified(), 0);
+        Ok(socket.local.unwrap_or(unbound))
+    }
+
+    /// getpeername(2).
+    ///
+    /// Errors: `NotConnected`.
+    pub fn remote_address(&self, fd: Fd) -> Result<SocketAddr, Errno> {
+        Ok(self.table.stream(fd)?.remote)
+    }
+}
+
+impl Stream {
+    /// What `connect` says of an attempt that was begun before.
+    fn opening_result(&mut self) -> Result<(), Errno> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        match self.opening {
+            Opening::Connecting => Err(Errno::Already),
+            Opening::Connected => {
+                self.opening = Opening::Told;
+                Ok(())
+            }
+            Opening::Told => Err(Errno::IsConnected),
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&mut self, cause: CloseCause) {
+        self.id = None;
+        self.held.clear();
+        self.held_until = None;
+        self.error = match Errno::of_cause(cause) {
+            // The peer had said that it would send no more.
+            Some(Errno::Reset) if self.peer_closed => Some(Errno::Pipe),
+            error => error,
+        };
+    }
+}
+
+impl Table {
+    /// When the first held-back octets go out.
+    pub(super) fn earliest_release(&self) -> Option<Instant> {
+        self.streams()
+            .filter_map(|(_, stream)| stream.held_until)
+            .min()
+    }
+
+    fn overdue(&self, now: Instant) -> Vec<Fd> {
+        self.streams()
+            .filter(|(_, stream)| stream.held_until.is_some_and(|at| at <= now))
+            .map(|(fd, _)| fd)
+            .collect()
+    }
+}

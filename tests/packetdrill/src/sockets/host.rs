@@ -1,0 +1,247 @@
+//! The host itself: clock, network, and what the engine reports.
+
+use super::packet::{self, Arrival};
+use super::stream::{Opening, Stream};
+use super::table::{Kind, Table};
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tcp_ha_engine::{Config, ConnectionId, Effects, Engine, Event, Instant, Secrets};
+
+/// What a host is made from.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Settings of its engine.
+    pub engine: Config,
+    /// Keys of its engine.
+    pub secrets: Secrets,
+    /// Source of IPv4 connections that are not bound.
+    pub local_v4: Ipv4Addr,
+    /// Source of IPv6 connections that are not bound.
+    pub local_v6: Ipv6Addr,
+    /// SO_SNDBUF of a new socket in octets; `None` for all that the engine takes.
+    pub send_buffer: Option<usize>,
+    /// TCP_NOTSENT_LOWAT of a new socket.
+    pub notsent_lowat: Option<u32>,
+    /// The time at which the host begins.
+    pub start: Instant,
+}
+
+impl Default for HostConfig {
+    fn default() -> HostConfig {
+        HostConfig {
+            engine: Config::default(),
+            secrets: Secrets::from_bytes(&[0x5a; Secrets::LEN]),
+            local_v4: Ipv4Addr::new(192, 168, 0, 1),
+            local_v6: Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1),
+            send_buffer: None,
+            notsent_lowat: None,
+            start: Instant::from_millis(1_000),
+        }
+    }
+}
+
+/// A packet that the host has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When.
+    pub at: Instant,
+    /// The IP packet.
+    pub octets: Vec<u8>,
+}
+
+/// A host with one engine, one link and any number of sockets.
+#[derive(Debug)]
+pub struct Host {
+    pub(super) engine: Engine,
+    pub(super) config: HostConfig,
+    pub(super) table: Table,
+    /// Connections whose descriptor is closed.
+    pub(super) orphans: BTreeSet<ConnectionId>,
+    effects: Effects,
+    now: Instant,
+    sent: VecDeque<Packet>,
+}
+
+impl Host {
+    /// A host without sockets.
+    pub fn new(config: HostConfig) -> Host {
+        Host {
+            engine: Engine::new(config.engine.clone(), config.secrets.clone()),
+            table: Table::default(),
+            orphans: BTreeSet::new(),
+            effects: Effects::new(),
+            now: config.start,
+            sent: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The host's time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// When something happens on its own next.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let held = self.table.earliest_release();
+        [self.engine.next_timeout(), held]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Moves the clock to `to`; what is due on the way happens at its own moment. A time
+    /// that has passed changes nothing.
+    pub fn advance_to(&mut self, to: Instant) {
+        while let Some(at) = self.next_timeout().filter(|&at| at <= to) {
+            self.now = self.now.max(at);
+            self.with_engine(|engine, now, fx| engine.handle_timeout(now, fx));
+            self.release_overdue();
+            if self.next_timeout().is_some_and(|next| next <= at) {
+                // A timer that stays due would stop the clock for good.
+                self.now += Duration::from_micros(1);
+            }
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// The engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Lets `act` use the engine, or put another in its place, at the host's time; what
+    /// comes out is sent and told to the sockets.
+    pub fn with_engine<R>(
+        &mut self,
+        act: impl FnOnce(&mut Engine, Instant, &mut Effects) -> R,
+    ) -> R {
+        let mut effects = core::mem::take(&mut self.effects);
+        let result = act(&mut self.engine, self.now, &mut effects);
+        for segment in effects.segments() {
+            self.sent.push_back(Packet {
+                at: self.now,
+                octets: packet::wrap(&segment),
+            });
+        }
+        let events = core::mem::take(&mut effects.events);
+        effects.clear();
+        self.effects = effects;
+        for event in events {
+            self.take_event(event);
+        }
+        result
+    }
+
+    /// A packet arrives from the link.
+    pub fn handle_packet(&mut self, octets: &[u8]) {
+        match packet::parse(octets) {
+            Some(Arrival::Segment { src, dst, octets }) => {
+                self.with_engine(|engine, now, fx| engine.handle_segment(now, src, dst, octets, fx))
+            }
+            Some(Arrival::Error {
+                local,
+                remote,
+                seq,
+                what,
+            }) => self.with_engine(|engine, now, fx| {
+                engine.handle_unreachable(now, local, remote, seq, what, fx)
+            }),
+            None => {}
+        }
+    }
+
+    /// The oldest packet that was sent and not taken.
+    pub fn take_packet(&mut self) -> Option<Packet> {
+        self.sent.pop_front()
+    }
+
+    /// True where `take_packet` has something to give.
+    pub fn has_packet(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// The source address towards `remote`.
+    pub(super) fn source_for(&self, remote: IpAddr) -> IpAddr {
+        match remote {
+            IpAddr::V4(_) => self.config.local_v4.into(),
+            IpAddr::V6(_) => self.config.local_v6.into(),
+        }
+    }
+
+    /// The stream of a new connection.
+    pub(super) fn stream_of(&self, id: ConnectionId, opening: Opening) -> Option<Stream> {
+        let tuple = self.engine.connection(id)?.tuple;
+        let mut stream = Stream::new(id, tuple.local, tuple.remote, opening);
+        stream.send_buffer = self.config.send_buffer;
+        stream.notsent_lowat = self.config.notsent_lowat;
+        Some(stream)
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Accepted { listener, id } => {
+                let stream = self.stream_of(id, Opening::Told);
+                if let (Some(stream), Some(listener)) = (stream, self.table.listener_mut(listener))
+                {
+                    listener.queue.push_back(stream);
+                }
+                self.pull(id);
+            }
+            Event::Connected { id } => {
+                if let Some(stream) = self.table.by_connection(id) {
+                    stream.opening = Opening::Connected;
+                }
+                self.pull(id);
+            }
+            Event::Received { id, .. } => self.pull(id),
+            Event::SafeDue { id, upto } => {
+                // The connection asked for it a moment ago.
+                let _ = self.with_engine(|engine, now, fx| engine.make_safe(now, id, upto, fx));
+            }
+            Event::Acknowledged { .. } => {}
+            Event::PeerClosed { id } => {
+                if let Some(stream) = self.table.by_connection(id) {
+                    stream.peer_closed = true;
+                }
+            }
+            Event::Closed { id, cause } => {
+                self.orphans.remove(&id);
+                if let Some(stream) = self.table.by_connection(id) {
+                    stream.end(cause);
+                }
+            }
+        }
+    }
+
+    /// Copies new octets to the stream's side: they outlive the connection there.
+    fn pull(&mut self, id: ConnectionId) {
+        if self.orphans.contains(&id) {
+            return self.refuse_text(id);
+        }
+        let Some(stream) = self.table.by_connection(id) else {
+            return;
+        };
+        let Ok((first, second)) = self.engine.received(id, stream.pulled) else {
+            return;
+        };
+        if first.is_empty() && second.is_empty() {
+            return;
+        }
+        stream.pulled += (first.len() + second.len()) as u64;
+        stream.unread.extend(first);
+        stream.unread.extend(second);
+        stream.received_at = Some(self.now);
+    }
+
+    /// RFC 9293 3.6 and RFC 1122 4.2.2.13: nobody will read what comes after `close`.
+    fn refuse_text(&mut self, id: ConnectionId) {
+        // An orphan whose last octets were acknowledged may be gone.
+        let _ = self.with_engine(|engine, now, fx| engine.abort(now, id, fx));
+    }
+
+    pub(super) fn kind_of(&self, fd: super::Fd) -> Result<&Kind, super::Errno> {
+        Ok(&self.table.socket(fd)?.kind)
+    }
+}
