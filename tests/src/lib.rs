@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod netns;
+pub mod script;
 pub mod wire;
 pub mod world;

@@ -122,7 +122,7 @@ impl Connection {
         let edge = self.recv.right_edge;
         let shift = if syn { 0 } else { self.identity.rcv_wscale };
         let target = if self.window_room(ctx) >= self.window_step(ctx) {
-            self.recv.read + ctx.config.receive_capacity as u64
+            self.window_target(ctx)
         } else {
             edge
         };
@@ -135,10 +135,16 @@ impl Connection {
         (field, edge.max(ack + (u64::from(field) << shift)))
     }
 
+    /// Where the right edge would best lie: as far as the buffer reaches, and the field.
+    fn window_target(&self, ctx: &Context<'_>) -> u64 {
+        let buffer_end = self.recv.read + ctx.config.receive_capacity as u64;
+        let most = u64::from(u16::MAX) << self.identity.rcv_wscale;
+        buffer_end.min(self.recv.safe + most)
+    }
+
     /// By how much the right edge could move.
     fn window_room(&self, ctx: &Context<'_>) -> u64 {
-        let target = self.recv.read + ctx.config.receive_capacity as u64;
-        target.saturating_sub(self.recv.right_edge)
+        self.window_target(ctx).saturating_sub(self.recv.right_edge)
     }
 
     fn window_step(&self, ctx: &Context<'_>) -> u64 {

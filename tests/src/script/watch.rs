@@ -1,0 +1,104 @@
+//! What must hold at every step of every script: a checkpoint can be taken up and is equal to the original (I4), and neither the
+//! right edge nor TSval goes back (I6).
+
+use super::line::Opt;
+use super::wire::Seen;
+use std::collections::BTreeMap;
+use tcp_ha::engine::{Config, ConnectionId, Engine, Instant, Secrets};
+
+/// Looks on.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    flows: BTreeMap<ConnectionId, Flow>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    edge: Option<u32>,
+    tsval: Option<u32>,
+}
+
+/// How far `later` lies behind `earlier`; negative where it lies before.
+fn distance(earlier: u32, later: u32) -> i32 {
+    later.wrapping_sub(earlier) as i32
+}
+
+impl Watch {
+    /// Looks at a segment of connection `id`, whose windows are shifted by `shift`.
+    pub(super) fn look(&mut self, id: ConnectionId, shift: u8, seen: &Seen) -> Result<(), String> {
+        if seen.flags & 0x04 != 0 {
+            return Ok(());
+        }
+        let flow = self.flows.entry(id).or_default();
+        for option in &seen.options {
+            if let Opt::Timestamps(value, _) = option {
+                if flow.tsval.is_some_and(|last| distance(last, *value) < 0) {
+                    return Err(format!("TSval went back to {value}"));
+                }
+                flow.tsval = Some(*value);
+            }
+        }
+        if seen.flags & 0x10 != 0 {
+            let shift = if seen.flags & 0x02 != 0 { 0 } else { shift };
+            let edge = seen.ack.wrapping_add(u32::from(seen.win) << shift);
+            if let Some(last) = flow.edge
+                && distance(last, edge) < 0
+            {
+                return Err(format!(
+                    "the right edge moved left by {}",
+                    distance(edge, last)
+                ));
+            }
+            flow.edge = Some(edge);
+        }
+        Ok(())
+    }
+
+    /// Takes every connection up in a second engine, and compares.
+    pub(super) fn compare_twins(
+        engine: &Engine,
+        config: &Config,
+        secrets: &Secrets,
+        now: Instant,
+    ) -> Result<(), String> {
+        for id in engine.connections() {
+            let copy = take_up(
+                engine,
+                id,
+                Engine::new(config.clone(), secrets.clone()),
+                now,
+            )?;
+            let (ours, twin) = (engine.snapshot(id), copy.snapshot(id));
+            if ours != twin {
+                return Err(format!("the twin differs:\n  {ours:?}\n  {twin:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `into` with connection `id` of `engine` taken up from its checkpoint and octets.
+pub(super) fn take_up(
+    engine: &Engine,
+    id: ConnectionId,
+    mut into: Engine,
+    now: Instant,
+) -> Result<Engine, String> {
+    let state = engine
+        .snapshot(id)
+        .ok_or("a listed connection has no checkpoint")?;
+    let info = engine
+        .connection(id)
+        .ok_or("a listed connection has no status")?;
+    let octets = |parts: (&[u8], &[u8])| [parts.0, parts.1].concat();
+    let received = engine
+        .received(id, info.read)
+        .map_err(|error| error.to_string())?;
+    let (_, first, second) = engine
+        .unacknowledged(id)
+        .map_err(|error| error.to_string())?;
+    let unsent = octets((first, second));
+    into.restore(now, id, &state, &octets(received), Some(&unsent))
+        .map_err(|error| format!("the twin refuses the checkpoint: {error}"))?;
+    Ok(into)
+}

@@ -1,0 +1,57 @@
+//! Every script of `tests/scripts`.
+
+use std::path::{Path, PathBuf};
+use tcp_ha_tests::script::{Script, run};
+
+/// Scripts below `folder`, in the order of their names.
+fn scripts(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of scripts can be read") {
+        let path = entry.expect("the folder of scripts can be read").path();
+        if path.is_dir() {
+            found.extend(scripts(&path));
+        } else if path.extension().is_some_and(|kind| kind == "pkt") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_script_comes_true() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let mut failures = Vec::new();
+    let all = scripts(&folder);
+    let wanted = std::env::var("SCRIPT").unwrap_or_default();
+    for path in &all {
+        let name = path
+            .strip_prefix(&folder)
+            .expect("it lies below")
+            .display()
+            .to_string();
+        if !name.contains(&wanted) {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).expect("a script can be read");
+        let told = text
+            .lines()
+            .next()
+            .is_some_and(|line| line.starts_with("# "));
+        if !told {
+            failures.push(format!(
+                "{name}:1: the first line says which rule is tested: # RFC ..."
+            ));
+        }
+        let outcome = Script::parse(&name, &text)
+            .and_then(|script| run(&script).map_err(|failure| failure.to_string()));
+        failures.extend(outcome.err());
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} scripts failed:\n\n{}",
+        failures.len(),
+        all.len(),
+        failures.join("\n\n")
+    );
+}
