@@ -375,7 +375,8 @@ fn checkpoints_damaged_anywhere_are_refused_or_harmless() {
                 continue;
             }
             // What a shadow takes in, an engine refuses or takes up; neither panics, then or later.
-            let mut engine = Engine::new(Config::default(), Secrets::from_bytes(&[3; 48]));
+            let mut engine =
+                Engine::new(Config::default(), Secrets::from_bytes(&[3; Secrets::LEN]));
             let now = Instant::from_micros(1_000_000);
             for (id, connection) in shadow.connections() {
                 let restored = engine.restore(now, id, &connection.state, &[], Some(&[]));

@@ -79,9 +79,10 @@ fn small_records_have_these_octets() {
         isn_key: [1; 16],
         demux_key: [2; 16],
         timestamp_key: [3; 16],
+        cookie_key: [4; 16],
         next_id: 300,
     };
-    let body = [&[1; 16][..], &[2; 16], &[3; 16], &[251, 0x2c, 1]].concat();
+    let body = [&[1; 16][..], &[2; 16], &[3; 16], &[4; 16], &[251, 0x2c, 1]].concat();
     expect(Record::Shared(shared), 1, &body);
 }
 

@@ -78,6 +78,8 @@ pub struct LifecycleState {
     pub fin_acked: bool,
     /// The peer's FIN has been received in order.
     pub fin_received: bool,
+    /// The user is gone; the connection finishes by itself.
+    pub orphaned: bool,
 }
 
 /// Send sequence variables (RFC 9293 3.3.1). Positions count from our SYN.
@@ -171,8 +173,11 @@ pub struct TimersState {
     pub keepalive: Option<Instant>,
     /// Keepalive probes unanswered.
     pub keepalives: u8,
-    /// End of TIME-WAIT, or of FIN-WAIT-2.
+    /// End of TIME-WAIT or of FIN-WAIT-2, of an opening that may take only so long, or of what
+    /// the user left behind.
     pub linger: Option<Instant>,
+    /// When a larger path MTU is tried.
+    pub path: Option<Instant>,
     /// When the peer last made progress: since then data may have been unacknowledged.
     pub progress_at: Instant,
     /// When data was last sent (RFC 5681 4.1).
@@ -191,6 +196,7 @@ impl ConnectionState {
             keepalive,
             keepalives,
             linger,
+            path,
             progress_at,
             sent_at,
         } = self.timers;
@@ -204,6 +210,7 @@ impl ConnectionState {
             keepalive: keepalive.map(shift),
             keepalives,
             linger: linger.map(shift),
+            path: path.map(shift),
             progress_at: shift(progress_at),
             sent_at: shift(sent_at),
         };

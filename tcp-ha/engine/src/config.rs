@@ -14,8 +14,8 @@ pub struct Config {
     pub receive_capacity: usize,
     /// Connections in any state. At least 1.
     pub max_connections: usize,
-    /// Connections in SYN-RECEIVED that a listener opened. Beyond it SYNs are dropped
-    /// (`DropReason::HalfOpenFull`). At least 1.
+    /// Connections in SYN-RECEIVED that a listener opened. Beyond it nothing is
+    /// kept of a SYN: see `syn_cookies`. At least 1.
     pub max_half_open: usize,
     /// Out-of-order ranges kept per connection. 1 to 1024.
     pub max_reassembly_ranges: usize,
@@ -34,7 +34,8 @@ pub struct Config {
     pub delayed_ack: Duration,
     /// Maximum segment lifetime; TIME-WAIT lasts two of them.
     pub msl: Duration,
-    /// Silence of the peer after which FIN-WAIT-2 is given up.
+    /// Silence of the peer after which FIN-WAIT-2 is given up; its whole length where the user
+    /// is gone.
     pub fin_wait_2_limit: Duration,
     /// Retransmissions of a SYN before the opening is given up; the default waits for three
     /// minutes (RFC 9293 MUST-23).
@@ -44,6 +45,13 @@ pub struct Config {
     /// Retransmissions of anything else before the connection is given up (R2 of
     /// RFC 9293 3.8.3).
     pub max_retransmits: u8,
+    /// Retransmissions and probes of a connection whose user is gone, before it is given up.
+    pub orphan_retries: u8,
+    /// Connections whose user is gone, TIME-WAIT not counted; one more is reset.
+    pub max_orphans: usize,
+    /// Answer SYNs beyond `max_half_open` and the backlogs with cookies: nothing is kept of
+    /// them, and the ACK that brings one back makes the connection (RFC 4987 3.6).
+    pub syn_cookies: bool,
     /// Largest IP packet of the link. 576 to 65,535 (IPv6 needs 1,280).
     pub mtu: u16,
     /// Offer RFC 7323 timestamps.
@@ -84,6 +92,9 @@ impl Default for Config {
             syn_retries: 7,
             syn_ack_retries: 5,
             max_retransmits: 15,
+            orphan_retries: 8,
+            max_orphans: 4_096,
+            syn_cookies: true,
             mtu: 1_500,
             timestamps: true,
             sack: true,
@@ -136,6 +147,15 @@ pub struct ConnectionOptions {
     /// Give the connection up when data stays unacknowledged for so long (RFC 9293
     /// MUST-21). `None`: the number of retransmissions decides.
     pub user_timeout: Option<Duration>,
+    /// Give an active open up when it takes longer. `None`: `Config::syn_retries` decides.
+    pub connect_timeout: Option<Duration>,
+    /// What becomes of octets that are not delivered when the user is gone (`abandon`).
+    /// `None`: they are delivered in the background, within the bounds of an orphan. Zero: the
+    /// connection is reset at once. Else: it is reset after so long.
+    pub linger: Option<Duration>,
+    /// Largest segment to announce and to send, in octets of text and options (RFC 9293
+    /// 3.7.1). At least 88.
+    pub max_segment: Option<u16>,
 }
 
 impl Default for ConnectionOptions {
@@ -147,6 +167,9 @@ impl Default for ConnectionOptions {
             hop_limit: 64,
             receive_mode: ReceiveMode::Logged,
             user_timeout: None,
+            connect_timeout: None,
+            linger: None,
+            max_segment: None,
         }
     }
 }

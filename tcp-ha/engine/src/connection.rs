@@ -11,6 +11,7 @@ use crate::effects::{CloseCause, Effects, Envelope};
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
 use crate::options::MAX_WINDOW_SCALE;
+use crate::path_mtu::PathSearch;
 use crate::rate_limit::RateLimit;
 use crate::recv_buffer::RecvBuffer;
 use crate::scoreboard::Scoreboard;
@@ -18,7 +19,9 @@ use crate::segment::HEADER_LEN;
 use crate::send_buffer::SendBuffer;
 use crate::seq::SeqNum;
 use crate::state::{Opener, State};
+use crate::tally::Tally;
 use crate::time::Instant;
+use crate::unreachable::Unreachable;
 
 /// Acknowledgements at once at the start of a connection, so that the peer's slow start is
 /// not held up (as Linux does), and after a takeover, since the peer may be in a timeout.
@@ -58,6 +61,8 @@ pub(crate) struct Connection {
     pub(crate) assembler: Assembler,
     /// What the peer holds beyond SND.UNA.
     pub(crate) scoreboard: Scoreboard,
+    /// What was counted here.
+    pub(crate) tally: Tally,
     /// The rest of what a checkpoint drops.
     pub(crate) passing: Passing,
 
@@ -66,6 +71,8 @@ pub(crate) struct Connection {
     pub(crate) cause: Option<CloseCause>,
     /// Counted in its listener's backlog.
     pub(crate) half_open: bool,
+    /// Counted among those whose user is gone.
+    pub(crate) orphan: bool,
     /// In the engine's list of changed connections.
     pub(crate) dirty: bool,
     /// Entry in the timer queue.
@@ -94,6 +101,10 @@ pub(crate) struct Passing {
     pub(crate) hold_until: Option<Instant>,
     /// Limits challenge ACKs and their like.
     pub(crate) challenge: RateLimit,
+    /// What the network last said, while nothing has been acknowledged since.
+    pub(crate) soft_error: Option<Unreachable>,
+    /// The search for a larger path MTU.
+    pub(crate) path: PathSearch,
     /// Segments retransmitted.
     pub(crate) retransmits: u64,
 }
@@ -110,7 +121,9 @@ impl Connection {
         options: ConnectionOptions,
     ) -> Connection {
         let config = ctx.config;
+        let options = bounded_options(options);
         let our_mss = config.mtu - tuple.ip_header_len() - HEADER_LEN as u16;
+        let our_mss = our_mss.min(options.max_segment.unwrap_or(u16::MAX));
         let peer_mss = if tuple.local.is_ipv4() {
             DEFAULT_MSS.0
         } else {
@@ -129,7 +142,7 @@ impl Connection {
             sack_permitted: config.sack,
             timestamps: config.timestamps,
             timestamp_offset,
-            options: bounded_options(options),
+            options,
         };
         let state = match opener {
             Opener::Active => State::SynSent,
@@ -143,6 +156,7 @@ impl Connection {
                 fin_sent: false,
                 fin_acked: false,
                 fin_received: false,
+                orphaned: false,
             },
             send: SendState::new(config.mtu),
             recv: RecvState::new(ctx.now),
@@ -189,6 +203,7 @@ impl Connection {
             recv_buffer,
             assembler: Assembler::default(),
             scoreboard: Scoreboard::default(),
+            tally: Tally::default(),
             passing: Passing {
                 quick_acks,
                 ..Passing::default()
@@ -196,6 +211,7 @@ impl Connection {
             id,
             cause: None,
             half_open: false,
+            orphan: false,
             dirty: false,
             armed: None,
         }
@@ -218,12 +234,14 @@ impl Connection {
             // Dropped: the peer still holds what was not acknowledged.
             assembler: _,
             scoreboard: _,
+            tally: _,
             passing: _,
             // The caller knows it.
             id: _,
             // Bookkeeping of this engine.
             cause: _,
             half_open: _,
+            orphan: _,
             dirty: _,
             armed: _,
         } = self;
@@ -250,8 +268,21 @@ impl Connection {
 
     /// Octets of text in a full segment without SACK blocks (Eff.snd.MSS, RFC 9293 3.7.1).
     pub(crate) fn mss(&self) -> u64 {
-        let header = self.identity.tuple.ip_header_len() + HEADER_LEN as u16;
-        let ours = self.send.path_mtu.saturating_sub(header).max(MIN_MSS);
+        self.mss_within(self.send.path_mtu)
+    }
+
+    /// Octets of the IP and TCP headers without options.
+    pub(crate) fn header_len(&self) -> u16 {
+        self.identity.tuple.ip_header_len() + HEADER_LEN as u16
+    }
+
+    /// Octets of text in a full segment without SACK blocks where IP packets may have `packet`
+    /// octets.
+    pub(crate) fn mss_within(&self, packet: u16) -> u64 {
+        let ours = packet
+            .saturating_sub(self.header_len())
+            .min(self.identity.options.max_segment.unwrap_or(u16::MAX))
+            .max(MIN_MSS);
         let full = u64::from(ours.min(self.identity.peer_mss.max(MIN_MSS)));
         if self.identity.timestamps {
             full - TIMESTAMPS_LEN
@@ -334,6 +365,7 @@ fn window_scale(config: &Config) -> u8 {
 pub(crate) fn bounded_options(mut options: ConnectionOptions) -> ConnectionOptions {
     options.dscp &= 0x3f;
     options.hop_limit = options.hop_limit.max(1);
+    options.max_segment = options.max_segment.map(|most| most.max(MIN_MSS));
     if let Some(keepalive) = &mut options.keepalive {
         let least = core::time::Duration::from_millis(10);
         keepalive.idle = keepalive.idle.max(least);

@@ -95,6 +95,14 @@ pub struct Counters {
     pub active_opens: u64,
     /// Connections opened by a peer.
     pub passive_opens: u64,
+    /// SYN-ACKs sent that hold everything in a cookie, since no half-open connection was free.
+    pub cookies_out: u64,
+    /// Connections made of a cookie.
+    pub cookies_taken: u64,
+    /// Connections reset because their user was gone and `Config::max_orphans` was reached.
+    pub orphans_dropped: u64,
+    /// ICMP errors that were about nothing on the way (RFC 5927).
+    pub icmp_ignored: u64,
     /// Connections taken up from a checkpoint.
     pub restored: u64,
     drops: [u64; DropReason::ALL.len()],

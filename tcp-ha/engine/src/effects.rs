@@ -113,10 +113,16 @@ pub enum CloseCause {
     Refused,
     /// The peer did not answer for too long.
     TimedOut,
-    /// The user aborted it, or closed it before it was open.
+    /// Data stayed unacknowledged for longer than `ConnectionOptions::user_timeout`.
+    UserTimeout,
+    /// The user aborted it, or closed it before it was open; or a bound on connections whose
+    /// user is gone was reached.
     Aborted,
-    /// The network said that the peer cannot be reached, before the connection was open.
+    /// The peer did not answer for too long, and the network said that the host cannot be
+    /// reached.
     Unreachable,
+    /// The peer did not answer for too long, and the network said that there is no route.
+    NetworkUnreachable,
 }
 
 impl Effects {

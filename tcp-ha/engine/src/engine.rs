@@ -18,8 +18,6 @@ use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
 use std::collections::BTreeMap;
 
-pub use input::Unreachable;
-
 /// All connections and listeners of one node.
 ///
 /// - *Input*: [`handle_segment`](Engine::handle_segment),
@@ -41,6 +39,7 @@ pub struct Engine {
     dirty: Vec<ConnectionId>,
     next_id: u64,
     half_open: usize,
+    orphans: usize,
     resets: RateLimit,
     ports_taken: u64,
 }
@@ -58,6 +57,7 @@ impl Engine {
             dirty: Vec::new(),
             next_id: 1,
             half_open: 0,
+            orphans: 0,
             resets: RateLimit::default(),
             ports_taken: 0,
         }
@@ -123,6 +123,15 @@ impl Engine {
                 && let Some(listener) = self.demux.listener_mut(listener)
             {
                 listener.half_open = listener.half_open.saturating_sub(1);
+            }
+        }
+        let lingers = connection.lifecycle.orphaned && connection.state() != State::TimeWait;
+        if connection.orphan != (lingers && connection.cause.is_none()) {
+            connection.orphan = !connection.orphan;
+            if connection.orphan {
+                self.orphans += 1;
+            } else {
+                self.orphans -= 1;
             }
         }
         let deadline = match connection.cause {

@@ -4,6 +4,9 @@ use crate::connection::Connection;
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
 use crate::state::{Opener, State};
+use crate::tally::Tally;
+use crate::time::Instant;
+use crate::unreachable::Unreachable;
 use core::time::Duration;
 use serde::Serialize;
 
@@ -44,16 +47,69 @@ pub struct ConnectionInfo {
     pub fin_queued: bool,
     /// Octets of text in a full segment.
     pub mss: u16,
+    /// MSS that we announced.
+    pub our_mss: u16,
+    /// MSS that the peer announced, or the default.
+    pub peer_mss: u16,
+    /// Largest IP packet of the path, as far as known.
+    pub path_mtu: u16,
+    /// Shift of the windows that we announce, and of those that the peer announces.
+    pub window_scales: (u8, u8),
+    /// Timestamps were agreed on.
+    pub timestamps: bool,
+    /// Selective acknowledgements were agreed on.
+    pub sack_permitted: bool,
     /// Smoothed round-trip time, once measured.
     pub srtt: Option<Duration>,
+    /// RTTVAR.
+    pub rttvar: Duration,
     /// Retransmission timeout, without backoff.
     pub rto: Duration,
     /// Congestion window in octets.
     pub cwnd: u64,
     /// Slow start threshold in octets.
     pub ssthresh: u64,
+    /// Octets that were sent and neither acknowledged nor selectively acknowledged.
+    pub unacknowledged: u64,
+    /// Octets beyond SND.UNA that the peer holds, as its SACK blocks say.
+    pub sacked: u64,
+    /// Duplicate acknowledgements in a row.
+    pub dup_acks: u32,
+    /// Retransmission timeouts in a row.
+    pub backoff: u8,
+    /// Probes in a row that are not answered: of a shut window, or keepalive.
+    pub probes: u8,
+    /// When each timer that runs fires.
+    pub timers: RunningTimers,
+    /// When text was last sent.
+    pub sent_at: Instant,
+    /// When the peer last made progress, or nothing was waiting for it.
+    pub progress_at: Instant,
+    /// What the network last said, while nothing has been acknowledged since.
+    pub soft_error: Option<Unreachable>,
+    /// True where the user is gone and the connection finishes by itself.
+    pub orphaned: bool,
+    /// Sums.
+    pub tally: Tally,
     /// Segments of this connection retransmitted here, since opened or restored.
     pub retransmits: u64,
+}
+
+/// When the timers of a connection fire; `None` where one does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RunningTimers {
+    /// Retransmission.
+    pub retransmit: Option<Instant>,
+    /// Probe of a shut window.
+    pub persist: Option<Instant>,
+    /// Keepalive.
+    pub keepalive: Option<Instant>,
+    /// End of TIME-WAIT, of FIN-WAIT-2, of a limited opening or closing.
+    pub linger: Option<Instant>,
+    /// Delayed acknowledgement.
+    pub delayed_ack: Option<Instant>,
+    /// Search for a larger path MTU.
+    pub path: Option<Instant>,
 }
 
 impl Connection {
@@ -61,6 +117,7 @@ impl Connection {
     pub(crate) fn info(&self) -> ConnectionInfo {
         let (send, recv) = (&self.send, &self.recv);
         let text_end = self.recv_text_end();
+        let sacked = self.scoreboard.sacked(send.una, send.max);
         ConnectionInfo {
             id: self.id,
             tuple: self.identity.tuple,
@@ -80,11 +137,41 @@ impl Connection {
             fin_queued: self.lifecycle.user_closed,
             // At most the MTU.
             mss: self.mss() as u16,
+            our_mss: self.identity.our_mss,
+            peer_mss: self.identity.peer_mss,
+            path_mtu: send.path_mtu,
+            window_scales: (self.identity.rcv_wscale, self.identity.snd_wscale),
+            timestamps: self.identity.timestamps,
+            sack_permitted: self.identity.sack_permitted,
             srtt: self.rtt.srtt,
+            rttvar: self.rtt.rttvar,
             rto: self.rtt.rto,
             cwnd: self.congestion.cwnd,
             ssthresh: self.congestion.ssthresh,
+            unacknowledged: send.max - send.una - sacked,
+            sacked,
+            dup_acks: self.congestion.dup_acks,
+            backoff: self.timers.retransmits,
+            probes: self.timers.persists.max(self.timers.keepalives),
+            timers: self.running_timers(),
+            sent_at: self.timers.sent_at,
+            progress_at: self.timers.progress_at,
+            soft_error: self.passing.soft_error,
+            orphaned: self.lifecycle.orphaned,
+            tally: self.tally,
             retransmits: self.passing.retransmits,
+        }
+    }
+
+    fn running_timers(&self) -> RunningTimers {
+        let timers = &self.timers;
+        RunningTimers {
+            retransmit: timers.retransmit,
+            persist: timers.persist,
+            keepalive: timers.keepalive,
+            linger: timers.linger,
+            delayed_ack: self.passing.delayed_ack,
+            path: timers.path,
         }
     }
 }

@@ -28,7 +28,9 @@ mod ids;
 mod info;
 mod keyed_hash;
 pub mod options;
+mod orphan;
 mod output;
+mod path_mtu;
 mod rate_limit;
 mod recovery;
 mod recv;
@@ -44,9 +46,11 @@ mod send;
 mod send_buffer;
 mod seq;
 mod state;
+mod tally;
 mod time;
 mod timer_queue;
 mod timers;
+mod unreachable;
 
 pub use checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
@@ -55,12 +59,14 @@ pub use checkpoint::{
 pub use config::{Config, ConnectionOptions, KeepaliveConfig, ReceiveMode};
 pub use counters::{Counters, DropReason};
 pub use effects::{CloseCause, Effects, Event, SegmentOut};
-pub use engine::{Engine, Unreachable};
+pub use engine::Engine;
 pub use error::{Error, RestoreError};
 pub use four_tuple::FourTuple;
 pub use ids::{ConnectionId, ListenerId};
-pub use info::ConnectionInfo;
+pub use info::{ConnectionInfo, RunningTimers};
 pub use secrets::Secrets;
 pub use seq::SeqNum;
 pub use state::{Opener, State};
+pub use tally::Tally;
 pub use time::Instant;
+pub use unreachable::Unreachable;

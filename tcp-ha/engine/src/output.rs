@@ -38,6 +38,8 @@ impl Connection {
             segment::emit(out, envelope.src, envelope.dst, &header, &options, payload);
         });
         ctx.counters.segments_out += 1;
+        self.tally.segments_out += 1;
+        self.tally.octets_out += to - seq;
         if acknowledges {
             self.note_acknowledged(ctx);
         }

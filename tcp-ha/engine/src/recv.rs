@@ -20,14 +20,20 @@ impl Connection {
             self.recv_buffer.append(&octets);
             self.recv.nxt += octets.len() as u64;
         }
+        self.tally.octets_in += self.recv.nxt - from;
+        self.tally.last_text_at = Some(ctx.now);
         if self.identity.options.receive_mode == ReceiveMode::Logged {
             self.recv.safe = self.recv.nxt;
         }
-        ctx.fx.events.push(Event::Received {
-            id: self.id,
-            from: from - 1,
-            to: self.recv.nxt - 1,
-        });
+        if self.lifecycle.orphaned {
+            self.discard_received();
+        } else {
+            ctx.fx.events.push(Event::Received {
+                id: self.id,
+                from: from - 1,
+                to: self.recv.nxt - 1,
+            });
+        }
         self.plan_ack(ctx, had_gap);
     }
 
@@ -51,6 +57,7 @@ impl Connection {
 
     /// Keeps octets that came too early.
     pub(crate) fn take_out_of_order(&mut self, ctx: &mut Context<'_>, start: u64, text: &[u8]) {
+        self.tally.out_of_order_in += 1;
         if !self
             .assembler
             .insert(start, text, ctx.config.max_reassembly_ranges)

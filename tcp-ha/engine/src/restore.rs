@@ -158,7 +158,9 @@ impl LifecycleState {
             fin_sent,
             fin_acked,
             fin_received,
+            orphaned,
         } = *self;
+        ensure(user_closed || !orphaned, "orphaned")?;
         let (closed, received) = match state {
             State::Closed | State::Listen => return ensure(false, "state"),
             State::SynSent | State::SynReceived => {
@@ -285,6 +287,7 @@ impl TimersState {
             keepalive: _,
             keepalives: _,
             linger: _,
+            path: _,
             progress_at: _,
             sent_at: _,
         } = self;

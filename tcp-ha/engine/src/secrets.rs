@@ -13,22 +13,25 @@ pub struct Secrets {
     pub demux: [u8; 16],
     /// Key of the per-connection timestamp offsets.
     pub timestamp: [u8; 16],
+    /// Key of the SYN cookies.
+    pub cookie: [u8; 16],
 }
 
 impl Secrets {
     /// Length of the octet form.
-    pub const LEN: usize = 48;
+    pub const LEN: usize = 64;
 
     /// The octet form, for replication to the other node.
     pub fn to_bytes(&self) -> [u8; Secrets::LEN] {
         let mut bytes = [0; Secrets::LEN];
         bytes[..16].copy_from_slice(&self.isn);
         bytes[16..32].copy_from_slice(&self.demux);
-        bytes[32..].copy_from_slice(&self.timestamp);
+        bytes[32..48].copy_from_slice(&self.timestamp);
+        bytes[48..].copy_from_slice(&self.cookie);
         bytes
     }
 
-    /// Reads the octet form; any 48 octets are valid, random ones are wanted.
+    /// Reads the octet form; any 64 octets are valid, random ones are wanted.
     pub fn from_bytes(bytes: &[u8; Secrets::LEN]) -> Secrets {
         let part = |at: usize| {
             let mut key = [0; 16];
@@ -39,6 +42,7 @@ impl Secrets {
             isn: part(0),
             demux: part(16),
             timestamp: part(32),
+            cookie: part(48),
         }
     }
 }

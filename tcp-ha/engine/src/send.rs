@@ -122,7 +122,7 @@ impl Connection {
     fn new_run(&self, from: u64) -> Option<Run> {
         let text_end = self.send_buffer.readable_end();
         let window_end = self.send.una + self.send.wnd;
-        let mss = self.mss();
+        let mss = self.next_size(from, text_end.min(window_end));
         let to = (from + mss).min(text_end).min(window_end).max(from);
         let all = to == self.send.end && text_end == self.send.end;
         let fin = all && self.lifecycle.user_closed && !self.lifecycle.fin_acked;
@@ -147,8 +147,18 @@ impl Connection {
         })
     }
 
+    /// Octets of text of the next full segment: those of a path MTU probe where one is wanted
+    /// and can go out whole.
+    fn next_size(&self, from: u64, stop: u64) -> u64 {
+        let room = self.congestion.cwnd.saturating_sub(self.flight());
+        self.probe_text()
+            .filter(|&text| from + text <= stop && text <= room)
+            .unwrap_or_else(|| self.mss())
+    }
+
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
         let Run { from, to, fin } = run;
+        self.note_path(ctx, from, to);
         if self.send.una == self.send.max {
             self.timers.progress_at = ctx.now;
         }
@@ -156,6 +166,7 @@ impl Connection {
             // Karn: what is sent twice measures nothing.
             self.passing.timed = None;
             self.passing.retransmits += 1;
+            self.tally.octets_retransmitted += to - from;
             ctx.counters.retransmits += 1;
         } else if self.passing.timed.is_none() {
             self.passing.timed = Some((run.end(), ctx.now));

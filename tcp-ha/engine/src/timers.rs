@@ -18,6 +18,7 @@ impl TimersState {
             keepalive: None,
             keepalives: 0,
             linger: None,
+            path: None,
             progress_at: now,
             sent_at: now,
         }
@@ -32,6 +33,7 @@ impl Connection {
             persist,
             keepalive,
             linger,
+            path,
             ..
         } = self.timers;
         [
@@ -39,6 +41,8 @@ impl Connection {
             persist,
             keepalive,
             linger,
+            path,
+            self.user_timeout_at(),
             self.passing.delayed_ack,
             self.passing.hold_until,
         ]
@@ -66,6 +70,9 @@ impl Connection {
         let held_back =
             self.lifecycle.state.may_transmit() && self.send.nxt < self.send_buffer.readable_end();
         if held_back {
+            if timers.persist.is_none() && timers.persists == 0 {
+                timers.progress_at = ctx.now;
+            }
             let interval = self.rtt.backed_off(timers.persists, ctx.config);
             timers.persist.get_or_insert(ctx.now + interval);
         } else {
@@ -80,7 +87,7 @@ impl Connection {
             self.timers.progress_at = ctx.now;
         }
         self.rearm_keepalive(ctx.now);
-        if self.state() == State::FinWait2 {
+        if self.state() == State::FinWait2 && !self.lifecycle.orphaned {
             self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
         }
     }
@@ -110,11 +117,13 @@ impl Connection {
         let now = ctx.now;
         let due = |timer: Option<Instant>| timer.is_some_and(|at| at <= now);
         if due(self.timers.linger) {
-            let cause = match self.state() {
-                State::TimeWait => CloseCause::Normal,
-                _ => CloseCause::TimedOut,
-            };
-            return self.delete(cause);
+            return self.on_linger_timeout(ctx);
+        }
+        if due(self.user_timeout_at()) {
+            return self.delete(CloseCause::UserTimeout);
+        }
+        if due(self.timers.path) {
+            self.on_path_timeout(ctx);
         }
         if due(self.passing.delayed_ack) {
             self.passing.delayed_ack = None;
@@ -140,12 +149,13 @@ impl Connection {
         let limit = match (self.state(), self.identity.opener) {
             (State::SynSent, _) => ctx.config.syn_retries,
             (State::SynReceived, Opener::Passive(_)) => ctx.config.syn_ack_retries,
-            _ => ctx.config.max_retransmits,
+            _ => self.patience(ctx),
         };
-        if self.timers.retransmits >= limit || self.user_timeout_is_over(ctx.now) {
-            return self.delete(CloseCause::TimedOut);
+        if self.timers.retransmits >= limit {
+            return self.give_up();
         }
         ctx.counters.timeouts += 1;
+        self.tally.timeouts += 1;
         self.timers.retransmits += 1;
         self.timers.retransmit = None;
         self.passing.timed = None;
@@ -161,14 +171,25 @@ impl Connection {
         self.scoreboard.clear();
         self.passing.hold_until = None;
         self.send.nxt = self.send.una;
+        self.suspect_path(ctx);
     }
 
-    fn user_timeout_is_over(&self, now: Instant) -> bool {
-        let silent = now.saturating_since(self.timers.progress_at);
-        self.identity
-            .options
-            .user_timeout
-            .is_some_and(|limit| silent >= limit)
+    /// When the user's patience ends (RFC 5482, the local part): while something is
+    /// unacknowledged, held back, or a keepalive probe is unanswered.
+    fn user_timeout_at(&self) -> Option<Instant> {
+        let timers = &self.timers;
+        let waits =
+            self.send.una < self.send.max || timers.persist.is_some() || timers.keepalives > 0;
+        let limit = self.identity.options.user_timeout.filter(|_| waits);
+        limit.map(|limit| timers.progress_at + limit)
+    }
+
+    fn on_linger_timeout(&mut self, ctx: &mut Context<'_>) {
+        match self.state() {
+            State::TimeWait => self.delete(CloseCause::Normal),
+            State::SynSent | State::FinWait2 => self.give_up(),
+            _ => self.drop_orphan(ctx),
+        }
     }
 
     /// RFC 9293 3.8.6.1: probe a shut window; where it is merely small, override
@@ -176,9 +197,10 @@ impl Connection {
     fn on_persist_timeout(&mut self, ctx: &mut Context<'_>) {
         let silent = ctx.now.saturating_since(self.timers.progress_at);
         let patience = ctx.config.max_rto * u32::from(ctx.config.max_retransmits.max(1));
-        if silent >= patience || self.user_timeout_is_over(ctx.now) {
+        let abandoned = self.lifecycle.orphaned && self.timers.persists >= self.patience(ctx);
+        if silent >= patience || abandoned {
             self.emit_reset(ctx);
-            return self.delete(CloseCause::TimedOut);
+            return self.give_up();
         }
         self.timers.persist = None;
         if !self.send_small(ctx) {
@@ -200,7 +222,7 @@ impl Connection {
         }
         if self.timers.keepalives >= keepalive.probes {
             self.emit_reset(ctx);
-            return self.delete(CloseCause::TimedOut);
+            return self.give_up();
         }
         self.timers.keepalives += 1;
         self.timers.keepalive = Some(ctx.now + least(keepalive.interval));

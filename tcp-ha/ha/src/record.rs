@@ -28,12 +28,14 @@ const NO_CONNECTION: u64 = u64::MAX;
 /// What all connections of a node share; sent once to a joining standby.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedState {
-    /// Key of the initial sequence numbers; never shown, like the two below.
+    /// Key of the initial sequence numbers; never shown, like the three below.
     pub isn_key: [u8; 16],
     /// Key of the demultiplexing table.
     pub demux_key: [u8; 16],
     /// Key of the timestamp offsets.
     pub timestamp_key: [u8; 16],
+    /// Key of the SYN cookies: an ACK that answers a cookie may come to the survivor.
+    pub cookie_key: [u8; 16],
     /// The next connection id that the engine would give.
     pub next_id: u64,
 }
@@ -45,11 +47,13 @@ impl SharedState {
             isn,
             demux,
             timestamp,
+            cookie,
         } = secrets;
         SharedState {
             isn_key: *isn,
             demux_key: *demux,
             timestamp_key: *timestamp,
+            cookie_key: *cookie,
             next_id: next_id.0,
         }
     }
@@ -60,6 +64,7 @@ impl SharedState {
             isn: self.isn_key,
             demux: self.demux_key,
             timestamp: self.timestamp_key,
+            cookie: self.cookie_key,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Wire {
         let register = MemoryRegister::new();
         let me = identity(1).incarnation;
         let tenure = register.compare_and_swap(None, me, None);
-        let secrets = Secrets::from_bytes(&[3; 48]);
+        let secrets = Secrets::from_bytes(&[3; Secrets::LEN]);
         let mut active = Active::new(ActiveParts {
             me,
             limits: NodeLimits::default(),
@@ -70,7 +70,7 @@ impl Wire {
         Wire {
             now_us: 1_000_000,
             active,
-            peer: Engine::new(Config::default(), Secrets::from_bytes(&[7; 48])),
+            peer: Engine::new(Config::default(), Secrets::from_bytes(&[7; Secrets::LEN])),
             peer_host: host(PEER, 2),
             fx: Effects::new(),
             frames: Frames::new(),

@@ -7,8 +7,8 @@ use core::task::{Context, Poll, Waker};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tcp_ha_core::Protection;
 use tcp_ha_engine::{CloseCause, ConnectionId};
 
@@ -35,12 +35,10 @@ pub(crate) struct Shared {
     /// Someone waits for room; only then is `waiting` locked.
     starved: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
-    ended: AtomicU8,
+    ended: OnceLock<CloseCause>,
     /// Whether reading marks what was read before as dealt with.
     pub(crate) marks_by_reading: AtomicBool,
 }
-
-const OPEN: u8 = 0;
 
 impl Shared {
     pub(crate) fn new(
@@ -58,7 +56,7 @@ impl Shared {
             capacity,
             starved: AtomicBool::new(false),
             waiting: Mutex::new(Vec::new()),
-            ended: AtomicU8::new(OPEN),
+            ended: OnceLock::new(),
             marks_by_reading: AtomicBool::new(true),
         }
     }
@@ -83,31 +81,15 @@ impl Shared {
     }
 
     pub(crate) fn end(&self, cause: CloseCause) {
-        let code = match cause {
-            CloseCause::Normal => 1,
-            CloseCause::ResetByPeer => 2,
-            CloseCause::Refused => 3,
-            CloseCause::TimedOut => 4,
-            CloseCause::Aborted => 5,
-            CloseCause::Unreachable => 6,
-        };
-        self.ended.store(code, Ordering::SeqCst);
+        // A connection ends once.
+        let _ = self.ended.set(cause);
         self.starved.store(true, Ordering::SeqCst);
         self.wake();
     }
 
     /// The error that writing gives, once the connection has ended.
     pub(crate) fn ending(&self) -> Option<io::Error> {
-        let kind = match self.ended.load(Ordering::SeqCst) {
-            OPEN => return None,
-            2 => io::ErrorKind::ConnectionReset,
-            3 => io::ErrorKind::ConnectionRefused,
-            4 => io::ErrorKind::TimedOut,
-            5 => io::ErrorKind::ConnectionAborted,
-            6 => io::ErrorKind::HostUnreachable,
-            _ => io::ErrorKind::BrokenPipe,
-        };
-        Some(kind.into())
+        self.ended.get().copied().map(crate::ending::error)
     }
 
     /// Takes room for up to `wanted` octets; `None` when there is none.

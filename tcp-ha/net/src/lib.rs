@@ -7,6 +7,7 @@
 mod command;
 mod config;
 mod driver;
+mod ending;
 mod event;
 mod handle;
 mod listener;

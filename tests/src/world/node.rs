@@ -140,7 +140,7 @@ impl World {
         let Ok(tenure) = self.moody.compare_and_swap(expected, me, None) else {
             return;
         };
-        let secrets = Secrets::from_bytes(&[3 + at as u8; 48]);
+        let secrets = Secrets::from_bytes(&[3 + at as u8; Secrets::LEN]);
         let mut active = Active::new(ActiveParts {
             me,
             limits: self.scenario.limits,

@@ -80,7 +80,10 @@ impl Peer {
         let family = scenario.family;
         let mut host = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 2]));
         host.addresses = vec![(family.peer(), family.prefix())];
-        let mut engine = Engine::new(scenario.peer_tcp.clone(), Secrets::from_bytes(&[7; 48]));
+        let mut engine = Engine::new(
+            scenario.peer_tcp.clone(),
+            Secrets::from_bytes(&[7; Secrets::LEN]),
+        );
         if scenario.opener == Opener::Pair {
             engine
                 .listen(

@@ -63,7 +63,7 @@ impl Stranger {
     }
 
     fn open(&mut self, port: u16, count: u16) -> Vec<Vec<u8>> {
-        let mut engine = Engine::new(Config::default(), Secrets::from_bytes(&[9; 48]));
+        let mut engine = Engine::new(Config::default(), Secrets::from_bytes(&[9; Secrets::LEN]));
         let (mut fx, mut frames) = (Effects::default(), Frames::default());
         for from in 0..count {
             let local = SocketAddr::new(address(self.family), 10_000 + from);

@@ -71,6 +71,9 @@ impl Connection {
         self.send.max_wnd = self.send.max_wnd.max(self.send.wnd);
         self.send.wl1 = arriving.seq;
         self.send.wl2 = self.send.una;
+        // An opening may have had a limit.
+        self.timers.linger = None;
+        self.passing.soft_error = None;
         if self.timers.retransmits > 0 {
             // RFC 5681 3.1: the path has lost our SYN.
             self.congestion.cwnd = self.mss();
@@ -113,6 +116,9 @@ impl Connection {
         let acked = ack - self.send.una;
         self.sample_rtt(ctx, ack, segment);
         self.send.una = ack;
+        self.tally.octets_acked += self.send_offset(ack) - before;
+        self.passing.soft_error = None;
+        self.prove_path(ctx);
         self.send.nxt = self.send.nxt.max(ack);
         self.send_buffer.trim(ack.min(self.send.end));
         self.scoreboard.trim(ack);

@@ -67,6 +67,8 @@ impl Connection {
         segment: &Segment<'_>,
         may_reopen: bool,
     ) -> Outcome {
+        self.tally.segments_in += 1;
+        self.tally.last_received_at = Some(ctx.now);
         if self.state() == State::SynSent {
             self.arrive_in_syn_sent(ctx, segment);
             return Outcome::Done;
@@ -86,7 +88,7 @@ impl Connection {
         self.heard(ctx);
         self.check_ack(ctx, &arriving)?;
         self.check_urgent(&arriving);
-        self.take_text(ctx, &arriving);
+        self.take_text(ctx, &arriving)?;
         self.check_fin(ctx, &arriving);
         GO_ON
     }

@@ -20,9 +20,13 @@ impl Connection {
             self.challenge(ctx);
             return self.drop_segment(ctx, DropReason::ChallengedReset);
         }
+        if self.state() == State::TimeWait {
+            // RFC 1337: an old duplicate must not end the wait.
+            return self.drop_segment(ctx, DropReason::StrayReset);
+        }
         let cause = match (self.state(), self.identity.opener) {
             (State::SynReceived, Opener::Active) => CloseCause::Refused,
-            (State::Closing | State::LastAck | State::TimeWait, _) => CloseCause::Normal,
+            (State::Closing | State::LastAck, _) => CloseCause::Normal,
             _ => CloseCause::ResetByPeer,
         };
         self.delete(cause);

@@ -61,7 +61,7 @@ impl Connection {
         self.advance_una(ctx, self.send.max, segment);
         self.heard(ctx);
         self.passing.ack_now = true;
-        self.take_text(ctx, &arriving);
+        self.take_text(ctx, &arriving)?;
         self.check_fin(ctx, &arriving);
         super::GO_ON
     }

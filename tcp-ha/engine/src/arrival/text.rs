@@ -1,27 +1,33 @@
 //! 3.10.7.4, seventh: process the segment text.
 
-use super::Arriving;
+use super::{Arriving, DONE, GO_ON, Step};
 use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::segment::Flags;
 
 impl Connection {
-    pub(super) fn take_text(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) {
+    pub(super) fn take_text(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) -> Step {
         let payload = arriving.segment.payload;
         if payload.is_empty() {
-            return;
+            return GO_ON;
         }
         let (start, end) = (arriving.text_start(), arriving.text_end());
         if end <= self.recv.nxt {
             ctx.counters.count_drop(DropReason::Duplicate);
+            self.tally.duplicates_in += 1;
             self.note_duplicate(arriving);
             self.passing.ack_now = true;
-            return;
+            return GO_ON;
         }
         if !self.state().accepts_text() {
             ctx.counters.count_drop(DropReason::UnexpectedText);
             self.passing.ack_now = true;
-            return;
+            return GO_ON;
+        }
+        if self.refuses_text() {
+            ctx.counters.count_drop(DropReason::UnexpectedText);
+            self.drop_orphan(ctx);
+            return DONE;
         }
         self.passing.largest_text = self.passing.largest_text.max(payload.len() as u64);
         let limit = self.text_limit(ctx);
@@ -31,7 +37,7 @@ impl Connection {
             self.passing.ack_now = true;
         }
         if low >= high {
-            return;
+            return GO_ON;
         }
         // Both lie within the payload.
         let text = &payload[(low - start) as usize..(high - start) as usize];
@@ -40,6 +46,7 @@ impl Connection {
         } else {
             self.take_out_of_order(ctx, low, text);
         }
+        GO_ON
     }
 
     /// No octet at or behind this position is taken: the right edge, the peer's FIN, and the

@@ -74,6 +74,7 @@ impl Engine {
         self.counters.active_opens += 1;
         let id = self.open(now, tuple, Opener::Active, options, iss_floor, fx);
         self.with(now, id, fx, |connection, ctx| {
+            connection.timers.linger = options.connect_timeout.map(|limit| now + limit);
             connection.emit_syn(ctx);
             connection.transmit(ctx);
         })?;
@@ -240,6 +241,27 @@ impl Engine {
     /// Errors: `UnknownConnection`, `Closing` where it was closed before.
     pub fn close(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
         self.with(now, id, fx, |connection, ctx| connection.close(ctx))?
+    }
+
+    /// CLOSE by a user who is gone: like `close`, and nothing that comes in is kept. What was
+    /// written is still delivered; beyond `Config::max_orphans` the connection is reset.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn abandon(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        let full = self.orphans >= self.config.max_orphans;
+        if full && !self.connection_ref(id)?.lifecycle.orphaned {
+            self.counters.orphans_dropped += 1;
+            return self.abort(now, id, fx);
+        }
+        self.with(now, id, fx, |connection, ctx| {
+            connection.abandon(ctx);
+            connection.transmit(ctx);
+        })
     }
 
     /// ABORT: deletes the connection, with a RST to the peer where it could still wait.

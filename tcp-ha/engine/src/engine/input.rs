@@ -13,24 +13,13 @@ use crate::keyed_hash;
 use crate::options::Options;
 use crate::segment::{self, Segment};
 use crate::seq::SeqNum;
-use crate::state::{Opener, State};
+use crate::state::Opener;
 use crate::time::Instant;
+use crate::unreachable::Unreachable;
 use std::net::{IpAddr, SocketAddr};
 
 /// TTL of a RST that belongs to no listener and no connection.
 const STRAY_HOP_LIMIT: u8 = 64;
-
-/// What the network said about a segment of ours (ICMP, ICMPv6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// Host, network, port, protocol or administratively unreachable.
-    Destination,
-    /// The packet was too large; the next hop takes `mtu` octets.
-    TooBig {
-        /// Largest IP packet that passes.
-        mtu: u16,
-    },
-}
 
 impl Engine {
     /// SEGMENT ARRIVES (RFC 9293 3.10.7): `octets` is a TCP segment from `src` to `dst`.
@@ -203,8 +192,9 @@ impl Engine {
         id
     }
 
-    /// An ICMP error about a segment of ours with sequence number `seq`. It ends only a
-    /// connection that is being opened; established ones take it as a hint (RFC 5927).
+    /// An ICMP error about a segment of ours with sequence number `seq`. Only a hard one ends a
+    /// connection, and only one that is being opened; else it is a hint (RFC 5927), told by
+    /// `ConnectionInfo::soft_error` and by the cause when the connection is given up.
     pub fn handle_unreachable(
         &mut self,
         now: Instant,
@@ -215,24 +205,16 @@ impl Engine {
         fx: &mut Effects,
     ) {
         let Some(id) = self.demux.connection(&FourTuple { local, remote }) else {
+            self.counters.icmp_ignored += 1;
             return;
         };
         // The connection was found a moment ago.
-        let _ = self.with(now, id, fx, |connection, ctx| {
-            let send = &connection.send;
-            let position = connection.identity.iss.position(SeqNum(seq), send.una);
-            // RFC 5927 4.1: only what is on the way can be reported.
-            if position.is_none_or(|at| at < send.una || at >= send.max) {
-                return;
-            }
-            match what {
-                Unreachable::Destination if connection.state() == State::SynSent => {
-                    connection.delete(CloseCause::Unreachable);
-                }
-                Unreachable::Destination => {}
-                Unreachable::TooBig { mtu } => connection.shrink_path(ctx, mtu),
-            }
+        let believed = self.with(now, id, fx, |connection, ctx| {
+            connection.take_unreachable(ctx, SeqNum(seq), what)
         });
+        if believed != Ok(true) {
+            self.counters.icmp_ignored += 1;
+        }
     }
 
     /// Does what is due. Call it when `next_timeout` has come; too early is harmless.
@@ -262,27 +244,5 @@ impl Engine {
     /// When `handle_timeout` wants to be called next. May be early, never late.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()
-    }
-}
-
-impl Connection {
-    /// Path MTU discovery (RFC 1191, RFC 8201): smaller segments from SND.UNA on.
-    fn shrink_path(&mut self, ctx: &mut Context<'_>, mtu: u16) {
-        let least = if self.identity.tuple.local.is_ipv4() {
-            552
-        } else {
-            1_280
-        };
-        let mtu = mtu.max(least);
-        if mtu >= self.send.path_mtu {
-            return;
-        }
-        self.send.path_mtu = mtu;
-        if self.state().may_transmit() {
-            self.send.nxt = self.send.una;
-            self.congestion.recovery = None;
-            self.passing.timed = None;
-        }
-        self.transmit(ctx);
     }
 }

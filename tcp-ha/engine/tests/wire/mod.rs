@@ -89,13 +89,15 @@ pub struct Wire {
     pub ends: [End; 2],
     pub weather: Weather,
     pub dice: Dice,
+    /// Larger IP packets vanish without a word.
+    pub path_mtu: usize,
     /// On the way, by arrival and then by order.
     pub flying: BTreeMap<(Instant, u64), Flying>,
     order: u64,
 }
 
 pub fn secrets(seed: u8) -> Secrets {
-    let mut bytes = [seed; 48];
+    let mut bytes = [seed; Secrets::LEN];
     for (at, byte) in bytes.iter_mut().enumerate() {
         *byte = byte.wrapping_add(at as u8);
     }
@@ -137,6 +139,7 @@ impl Wire {
             ends: [end(A, &a, v6), end(B, &b, v6)],
             weather: Weather::FINE,
             dice: Dice(42),
+            path_mtu: usize::MAX,
             flying: BTreeMap::new(),
             order: 0,
         }
@@ -240,7 +243,9 @@ impl Wire {
             dscp: out.dscp,
             hop_limit: out.hop_limit,
         });
-        let copies = if self.dice.below(100) < self.weather.loss_percent {
+        let header = if out.src.is_ipv4() { 20 } else { 40 };
+        let fits = header + out.bytes.len() <= self.path_mtu;
+        let copies = if !fits || self.dice.below(100) < self.weather.loss_percent {
             0
         } else if self.dice.below(100) < self.weather.duplicate_percent {
             2

@@ -351,12 +351,18 @@ impl Active {
     }
 }
 
-/// What an ICMP error means to TCP. All but the path MTU are soft for a synchronized connection (RFC 5927 4).
+/// What an ICMP error means to TCP.
 fn meaning(code: UnreachableCode) -> Unreachable {
     match code {
         UnreachableCode::PacketTooBig { mtu } => Unreachable::TooBig {
             mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
         },
-        _ => Unreachable::Destination,
+        UnreachableCode::Network => Unreachable::Network,
+        UnreachableCode::Host => Unreachable::Host,
+        UnreachableCode::Protocol => Unreachable::Protocol,
+        UnreachableCode::Port => Unreachable::Port,
+        UnreachableCode::Prohibited => Unreachable::Prohibited,
+        UnreachableCode::HopLimitExceeded => Unreachable::HopLimit,
+        UnreachableCode::Other(_) => Unreachable::Other,
     }
 }

@@ -167,12 +167,7 @@ impl Streams {
 
     fn close(&mut self, id: ConnectionId, cause: CloseCause) {
         if let Some(reply) = self.connecting.remove(&id) {
-            let kind = match cause {
-                CloseCause::TimedOut => io::ErrorKind::TimedOut,
-                CloseCause::Unreachable => io::ErrorKind::HostUnreachable,
-                _ => io::ErrorKind::ConnectionRefused,
-            };
-            let _ = reply.send(Err(kind.into()));
+            let _ = reply.send(Err(crate::ending::connect_error(cause)));
         }
         if let Some(side) = self.sides.remove(&id) {
             side.shared.end(cause);

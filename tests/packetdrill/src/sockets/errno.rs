@@ -46,6 +46,8 @@ pub enum Errno {
     TimedOut,
     /// EHOSTUNREACH: the network cannot reach the peer.
     HostUnreachable,
+    /// ENETUNREACH: there is no route to the peer.
+    NetworkUnreachable,
     /// EDEADLK: a call waits for something that can never come.
     Deadlock,
 }
@@ -74,6 +76,7 @@ impl Errno {
             Errno::Aborted => libc::ECONNABORTED,
             Errno::TimedOut => libc::ETIMEDOUT,
             Errno::HostUnreachable => libc::EHOSTUNREACH,
+            Errno::NetworkUnreachable => libc::ENETUNREACH,
             Errno::Deadlock => libc::EDEADLK,
         }
     }
@@ -101,6 +104,7 @@ impl Errno {
             Errno::Aborted => "ECONNABORTED",
             Errno::TimedOut => "ETIMEDOUT",
             Errno::HostUnreachable => "EHOSTUNREACH",
+            Errno::NetworkUnreachable => "ENETUNREACH",
             Errno::Deadlock => "EDEADLK",
         }
     }
@@ -113,7 +117,9 @@ impl Errno {
             CloseCause::Refused => Some(Errno::Refused),
             CloseCause::TimedOut => Some(Errno::TimedOut),
             CloseCause::Aborted => Some(Errno::Aborted),
+            CloseCause::UserTimeout => Some(Errno::TimedOut),
             CloseCause::Unreachable => Some(Errno::HostUnreachable),
+            CloseCause::NetworkUnreachable => Some(Errno::NetworkUnreachable),
         }
     }
 }

@@ -100,7 +100,13 @@ fn parse_icmp(octets: &[u8]) -> Option<Arrival<'_>> {
         (3, 4) => Unreachable::TooBig {
             mtu: u16::from_be_bytes([header[6], header[7]]),
         },
-        (3, _) => Unreachable::Destination,
+        (3, 0) => Unreachable::Network,
+        (3, 1) => Unreachable::Host,
+        (3, 2) => Unreachable::Protocol,
+        (3, 3) => Unreachable::Port,
+        (3, 9 | 10 | 13) => Unreachable::Prohibited,
+        (3, _) => Unreachable::Other,
+        (11, 0) => Unreachable::HopLimit,
         _ => return None,
     };
     quoted(&octets[ICMP_HEADER..], what)
@@ -108,9 +114,14 @@ fn parse_icmp(octets: &[u8]) -> Option<Arrival<'_>> {
 
 fn parse_icmpv6(octets: &[u8]) -> Option<Arrival<'_>> {
     let header: &[u8; ICMP_HEADER] = octets.first_chunk()?;
-    let what = match header[0] {
-        1 => Unreachable::Destination,
-        2 => {
+    let what = match (header[0], header[1]) {
+        (1, 0) => Unreachable::Network,
+        (1, 1) => Unreachable::Prohibited,
+        (1, 3) => Unreachable::Host,
+        (1, 4) => Unreachable::Port,
+        (1, _) => Unreachable::Other,
+        (3, 0) => Unreachable::HopLimit,
+        (2, _) => {
             let mtu = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
             Unreachable::TooBig {
                 mtu: u16::try_from(mtu).unwrap_or(u16::MAX),

@@ -35,8 +35,9 @@ pub(super) fn errno(cause: CloseCause) -> Option<&'static str> {
         CloseCause::Normal => None,
         CloseCause::ResetByPeer => Some("ECONNRESET"),
         CloseCause::Refused => Some("ECONNREFUSED"),
-        CloseCause::TimedOut => Some("ETIMEDOUT"),
+        CloseCause::TimedOut | CloseCause::UserTimeout => Some("ETIMEDOUT"),
         CloseCause::Unreachable => Some("EHOSTUNREACH"),
+        CloseCause::NetworkUnreachable => Some("ENETUNREACH"),
         CloseCause::Aborted => Some("ECONNABORTED"),
     }
 }

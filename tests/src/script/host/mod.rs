@@ -226,13 +226,10 @@ impl Host {
                 mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
             },
             ("frag_needed", None) => return Err("frag_needed wants an mtu".into()),
-            (
-                "net_unreachable"
-                | "host_unreachable"
-                | "protocol_unreachable"
-                | "port_unreachable",
-                None,
-            ) => Unreachable::Destination,
+            ("net_unreachable", None) => Unreachable::Network,
+            ("host_unreachable", None) => Unreachable::Host,
+            ("protocol_unreachable", None) => Unreachable::Protocol,
+            ("port_unreachable", None) => Unreachable::Port,
             (kind, _) => return Err(format!("ICMP {kind} is not known here")),
         };
         let seq = flow.bases.ours.wrapping_add(icmp.seq);
