@@ -1,5 +1,7 @@
-//! `pcaps check FILE`: judges a capture. `pcaps convert FROM TO`: writes it as pcapng.
+//! `pcaps check FILE`: judges a capture. `pcaps replay FILE`: puts the engine in the place of its ends.
+//! `pcaps convert FROM TO`: writes it as pcapng.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::IpAddr;
@@ -9,9 +11,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use pcaps::capture::check_file;
-use pcaps::check::{CheckConfig, Report, Verdict};
+use pcaps::check::{CheckConfig, Verdict};
 use pcaps::reader::CaptureReader;
+use pcaps::replay::{ReplayConfig, replay_file};
 use pcaps::writer::convert;
+use serde::Serialize;
 
 /// Exit status of a capture in which a rule is broken.
 const BROKEN: u8 = 1;
@@ -34,6 +38,11 @@ enum Command {
     ///
     /// Exit status: 0 pass, 1 a rule is broken, 2 the file cannot be read, 3 not everything could be judged.
     Check(CheckArguments),
+    /// Put the engine in the place of either end of each flow, and compare what the capture proves; at every packet a
+    /// checkpoint must make an equal twin, and twins go on alone.
+    ///
+    /// Exit status: 0 pass, 1 the engine differs, 2 the file cannot be read, 3 not everything could be judged.
+    Replay(ReplayArguments),
     /// Write a capture (pcap or pcapng) as pcapng.
     Convert {
         /// The capture to read.
@@ -64,9 +73,28 @@ struct CheckArguments {
     silence_ms: u64,
 }
 
+#[derive(Args)]
+struct ReplayArguments {
+    /// A pcap or pcapng file.
+    file: PathBuf,
+    /// Print the whole report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// TCP port to look at. May be repeated; default: all.
+    #[arg(long = "port", value_name = "PORT")]
+    ports: Vec<u16>,
+    /// Interface number to look at, for captures of several places. May be repeated; default: all.
+    #[arg(long = "interface", value_name = "NUMBER")]
+    interfaces: Vec<u32>,
+    /// Segments that the twins of one end may hear in all; with more, only every n-th twin goes on alone.
+    #[arg(long, value_name = "SEGMENTS", default_value_t = 200_000)]
+    twin_segments: u64,
+}
+
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check(arguments) => check(arguments),
+        Command::Replay(arguments) => replay(arguments),
         Command::Convert { from, to } => convert_file(&from, &to),
     };
     outcome.unwrap_or_else(|error| {
@@ -85,14 +113,30 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
     };
     let report = check_file(&arguments.file, config).map_err(|error| error.to_string())?;
     print(&report, arguments.json)?;
-    Ok(match report.verdict {
+    Ok(status(report.verdict))
+}
+
+fn replay(arguments: ReplayArguments) -> Result<ExitCode, String> {
+    let config = ReplayConfig {
+        ports: arguments.ports,
+        interfaces: arguments.interfaces,
+        twin_segments_max: arguments.twin_segments,
+        ..ReplayConfig::default()
+    };
+    let report = replay_file(&arguments.file, &config).map_err(|error| error.to_string())?;
+    print(&report, arguments.json)?;
+    Ok(status(report.verdict))
+}
+
+fn status(verdict: Verdict) -> ExitCode {
+    match verdict {
         Verdict::Pass => ExitCode::SUCCESS,
         Verdict::Fail => ExitCode::from(BROKEN),
         Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
-    })
+    }
 }
 
-fn print(report: &Report, json: bool) -> Result<(), String> {
+fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> {
     let mut text = if json {
         serde_json::to_string_pretty(report).map_err(|error| format!("report: {error}"))?
     } else {

@@ -97,6 +97,8 @@ pub struct TcpSegment<'a> {
     pub seg_wnd: u16,
     /// Options.
     pub options: TcpOptions,
+    /// The header as it was captured, options included.
+    pub header: &'a [u8],
     /// Octets of the stream that the capture holds.
     pub payload: &'a [u8],
     /// Octets of the stream that the segment had on the wire; more than `payload` when the capture cut it.
@@ -140,6 +142,7 @@ impl<'a> TcpSegment<'a> {
             flags: Flags(octets[13] & 0x3f),
             seg_wnd: u16::from_be_bytes([octets[14], octets[15]]),
             options: TcpOptions::parse(&octets[HEADER_LEN..header_len]),
+            header: &octets[..header_len],
             payload: &octets[header_len..],
             payload_len,
             checksum: verify(source, destination, octets, wire_len),

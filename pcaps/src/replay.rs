@@ -1,0 +1,249 @@
+//! Puts the engine in the place of either end of each flow of a capture, and compares what the capture proves.
+//!
+//! The engine gets the role, the sequence numbers and the options of the end that it replaces. It hears the other end's
+//! segments at the moments of the capture; its user writes what the end sent when the end sent it, and reads as the end's
+//! window tells. What the engine says goes nowhere: the capture is the network's truth. At every packet a checkpoint must
+//! make an equal twin, and twins go on alone to the end of the capture as survivors of a takeover.
+
+mod collect;
+mod compose;
+mod course;
+mod model;
+mod ranges;
+mod record;
+mod report;
+mod subject;
+mod text;
+mod trace;
+mod words;
+
+pub use report::{Difference, EndReplay, FlowReplay, Proof, ReplayReport, Signatures};
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use crate::check::{CheckConfig, Checker, Report, Verdict};
+use crate::flow::Direction;
+use crate::packet::Packet;
+use crate::reader::{CaptureReader, ReadError};
+use collect::Collector;
+use course::Course;
+use record::Record;
+use trace::Trace;
+
+/// What is replayed, and how much of it is kept.
+#[derive(Clone, Debug)]
+pub struct ReplayConfig {
+    /// TCP ports that are looked at, at either end; empty: all.
+    pub ports: Vec<u16>,
+    /// Interfaces that are looked at; empty: all.
+    pub interfaces: Vec<u32>,
+    /// Octets of segments that are kept; what goes beyond is not replayed.
+    pub octets_max: usize,
+    /// Segments that the twins of one end may hear in all; with more, not every twin goes on alone.
+    pub twin_segments_max: u64,
+    /// Differences told in full; further ones are counted.
+    pub differences_max: usize,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        ReplayConfig {
+            ports: Vec::new(),
+            interfaces: Vec::new(),
+            octets_max: 512 << 20,
+            twin_segments_max: 200_000,
+            differences_max: 100,
+        }
+    }
+}
+
+/// Replays a file.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn replay_file(path: &Path, config: &ReplayConfig) -> Result<ReplayReport, ReadError> {
+    let reader = CaptureReader::open(path)?;
+    replay_capture(reader, config).map_err(|error| error.in_file(path))
+}
+
+/// Replays what `reader` reads.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn replay_capture<R: Read>(
+    mut reader: CaptureReader<R>,
+    config: &ReplayConfig,
+) -> Result<ReplayReport, ReadError> {
+    let check = CheckConfig {
+        ports: config.ports.clone(),
+        interfaces: config.interfaces.clone(),
+        ..CheckConfig::default()
+    };
+    let mut checker = Checker::with_observer(check, Collector::new(config.octets_max));
+    while let Some(record) = reader.next_record()? {
+        checker.observer().packet += 1;
+        let packet = Packet::parse(
+            record.link_type,
+            record.interface,
+            record.captured,
+            record.wire_len,
+        );
+        match packet {
+            Ok(packet) => checker.packet(record.time, &packet),
+            Err(reason) => checker.skipped(record.time, reason),
+        }
+    }
+    checker.capture_lacks(reader.dropped_by_capture(), reader.is_truncated());
+    let (checked, collector) = checker.finish_with_observer();
+    Ok(replay(&checked, collector, config))
+}
+
+fn replay(checked: &Report, collector: Collector, config: &ReplayConfig) -> ReplayReport {
+    let mut report = ReplayReport {
+        verdict: Verdict::Pass,
+        unjudged: unjudged(checked, &collector),
+        different: BTreeMap::new(),
+        differences: Vec::new(),
+        packets: checked.capture.packets,
+        signatures: None,
+        flows: Vec::new(),
+    };
+    for trace in collector.into_traces() {
+        let client = replay_end(&trace, Direction::FromClient, config, &mut report);
+        let server = replay_end(&trace, Direction::FromServer, config, &mut report);
+        report.flows.push(FlowReplay {
+            id: trace.id,
+            ends: trace.ends,
+            client,
+            server,
+        });
+    }
+    let ends = report
+        .flows
+        .iter()
+        .flat_map(|flow| [&flow.client, &flow.server]);
+    let worst = ends.filter_map(|end| end.verdict).max();
+    let complete = match (worst, report.unjudged.is_empty()) {
+        (Some(_), true) => Verdict::Pass,
+        _ => Verdict::Inconclusive,
+    };
+    report.verdict = worst.unwrap_or(Verdict::Inconclusive).max(complete);
+    report
+}
+
+/// What the capture as a whole lacks.
+fn unjudged(checked: &Report, collector: &Collector) -> Vec<String> {
+    let counts = &checked.capture;
+    let mut lines = Vec::new();
+    for (reason, count) in &counts.skipped {
+        lines.push(format!("{count} packet(s): {reason}"));
+    }
+    if counts.untracked > 0 {
+        lines.push(format!("{} segment(s) of too many flows", counts.untracked));
+    }
+    if counts.dropped_by_capture > 0 {
+        let dropped = counts.dropped_by_capture;
+        lines.push(format!("{dropped} packet(s) were lost by the capture"));
+    }
+    if counts.truncated {
+        lines.push("the file ends within a packet".to_owned());
+    }
+    if collector.left_out > 0 {
+        let left_out = collector.left_out;
+        lines.push(format!(
+            "{left_out} segment(s) at the end: the capture is too large"
+        ));
+    }
+    lines
+}
+
+/// Why there is nothing to put the engine in the place of.
+fn nothing_to_replace(trace: &Trace, own: Direction) -> Option<&'static str> {
+    use crate::tcp::Flags;
+    let speaks = |direction: Direction| {
+        trace
+            .heard
+            .iter()
+            .any(|heard| heard.direction == direction && !heard.flags.has(Flags::RST))
+    };
+    if trace.end(own).segments == 0 {
+        Some("nothing that this end sent was captured")
+    } else if !speaks(own) {
+        Some("this end only sent RSTs")
+    } else if trace.end(own.reverse()).segments == 0 {
+        Some("nothing that the other end sent was captured")
+    } else {
+        None
+    }
+}
+
+fn replay_end(
+    trace: &Trace,
+    own: Direction,
+    config: &ReplayConfig,
+    report: &mut ReplayReport,
+) -> EndReplay {
+    let room = config
+        .differences_max
+        .saturating_sub(report.differences.len());
+    let mut record = Record::new(trace.end(own).socket, room);
+    if let Some(reason) = nothing_to_replace(trace, own) {
+        return record.never(reason);
+    }
+    match Course::open(trace, own) {
+        Ok((course, next)) => follow(trace, course, next, config, &mut record),
+        Err(reason) => return record.never(&format!("the engine cannot take its place: {reason}")),
+    }
+    for (&proof, &count) in &record.different {
+        *report.different.entry(proof).or_default() += count;
+    }
+    report.differences.append(&mut record.differences);
+    record.finish()
+}
+
+/// The first engine to the end of the capture, with a twin at every packet.
+fn follow<'t>(
+    trace: &'t Trace,
+    mut course: Course<'t>,
+    next: usize,
+    config: &ReplayConfig,
+    record: &mut Record,
+) {
+    let segments = (trace.heard.len() - next) as u64;
+    let steps = segments * segments / 2;
+    let every = steps.div_ceil(config.twin_segments_max.max(1)).max(1);
+    record.report.alone_every = every;
+    for (index, heard) in trace.heard.iter().enumerate().skip(next) {
+        course.step(heard, record);
+        if course.is_over() {
+            break;
+        }
+        if !course.is_live() {
+            continue;
+        }
+        let twin = course.twin();
+        course.compare_twin(&twin, record);
+        let Ok(twin) = twin else { continue };
+        record.report.twins += 1;
+        if (index as u64).is_multiple_of(every) {
+            record.report.twins_alone += 1;
+            record.quiet = true;
+            go_on_alone(trace, twin, index + 1, record);
+            record.quiet = false;
+        }
+    }
+    course.finish(record);
+}
+
+fn go_on_alone(trace: &Trace, mut twin: Course<'_>, next: usize, record: &mut Record) {
+    twin.take_over(record);
+    for heard in &trace.heard[next..] {
+        twin.step(heard, record);
+        if twin.is_over() {
+            return;
+        }
+    }
+    twin.finish(record);
+}
