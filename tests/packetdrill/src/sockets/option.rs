@@ -4,7 +4,7 @@ use super::errno::Errno;
 use super::host::Host;
 use super::table::{Fd, Kind};
 use core::time::Duration;
-use tcp_ha_engine::{ConnectionInfo, ConnectionOptions, KeepaliveConfig};
+use tcp_ha_engine::{ConnectionInfo, ConnectionOptions, Instant, KeepaliveConfig};
 
 /// SO_LINGER.
 pub type Linger = Option<Duration>;
@@ -142,6 +142,11 @@ impl Host {
     /// True where TCP_INQ is on.
     pub fn tells_rest(&self, fd: Fd) -> Result<bool, Errno> {
         Ok(self.table.stream(fd)?.tells_rest)
+    }
+
+    /// When text was last received.
+    pub fn received_at(&self, fd: Fd) -> Result<Option<Instant>, Errno> {
+        Ok(self.table.stream(fd)?.received_at)
     }
 
     /// The connection of a stream, as the engine shows it; `None` when it is over.
