@@ -2,10 +2,10 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny packages goodput
+.PHONY: help demo build test lint deny packages goodput conformance
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Kill a route processor twice under a real BGP peer, and hear what the peer has to say (under a minute once built)
 	@scripts/packages --demo
@@ -23,6 +23,10 @@ lint: ## Formatting, clippy and documentation, all warnings being errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --locked --no-deps --document-private-items
+
+conformance: ## Run packetdrill's scripts: make conformance PACKETDRILL=program SCRIPTS=directory
+	$(CARGO) build --locked --package tcp-ha-packetdrill --features interpose
+	@scripts/conformance $(PACKETDRILL) $(SCRIPTS)
 
 deny: ## Licences, banned crates, sources and advisories of the dependencies
 	@scripts/deny
