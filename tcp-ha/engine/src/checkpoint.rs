@@ -7,6 +7,7 @@
 //! Dropped, because the peer still holds what was not acknowledged: SACK scoreboard,
 //! out-of-order queue, a pending delayed ACK, a running RTT measurement.
 
+use crate::auth::AuthState;
 use crate::config::ConnectionOptions;
 use crate::four_tuple::FourTuple;
 use crate::seq::SeqNum;
@@ -32,6 +33,8 @@ pub struct ConnectionState {
     pub congestion: CongestionState,
     /// Deadlines.
     pub timers: TimersState,
+    /// Signatures and TTL security.
+    pub auth: AuthState,
 }
 
 /// Who the ends are and what they agreed on.

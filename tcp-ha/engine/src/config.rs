@@ -142,6 +142,8 @@ pub struct ConnectionOptions {
     pub dscp: u8,
     /// TTL or hop limit of every segment.
     pub hop_limit: u8,
+    /// Drop segments of the peer with a smaller TTL or hop limit (RFC 5082); 0 takes any.
+    pub min_hop_limit: u8,
     /// When received octets may be acknowledged.
     pub receive_mode: ReceiveMode,
     /// Give the connection up when data stays unacknowledged for so long (RFC 9293
@@ -165,6 +167,7 @@ impl Default for ConnectionOptions {
             keepalive: None,
             dscp: 0,
             hop_limit: 64,
+            min_hop_limit: 0,
             receive_mode: ReceiveMode::Logged,
             user_timeout: None,
             connect_timeout: None,

@@ -1,6 +1,8 @@
 //! One connection: its replicable state, its buffers, and what a checkpoint drops.
 
 use crate::assembler::Assembler;
+use crate::auth::AuthState;
+use crate::auth::signer::{self, Signer};
 use crate::checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
     SendState, TimersState,
@@ -41,7 +43,7 @@ pub(crate) struct Context<'a> {
     pub(crate) fx: &'a mut Effects,
 }
 
-/// A connection. The first seven fields are the checkpoint.
+/// A connection. The first eight fields are the checkpoint.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) identity: IdentityState,
@@ -51,6 +53,7 @@ pub(crate) struct Connection {
     pub(crate) rtt: RttState,
     pub(crate) congestion: CongestionState,
     pub(crate) timers: TimersState,
+    pub(crate) auth: AuthState,
 
     /// Octets the peer has not acknowledged.
     pub(crate) send_buffer: SendBuffer,
@@ -65,6 +68,8 @@ pub(crate) struct Connection {
     pub(crate) tally: Tally,
     /// The rest of what a checkpoint drops.
     pub(crate) passing: Passing,
+    /// Keys of the segments, ready for use.
+    pub(crate) signer: Signer,
 
     pub(crate) id: ConnectionId,
     /// Set when the connection is over; the engine then deletes it.
@@ -163,6 +168,7 @@ impl Connection {
             rtt: RttState::new(config),
             congestion: CongestionState::new(u64::from(peer_mss)),
             timers: TimersState::new(ctx.now),
+            auth: AuthState::default(),
         };
         let mut connection =
             Connection::from_state(id, &fresh, SendBuffer::new(), RecvBuffer::new(1, &[]));
@@ -189,6 +195,7 @@ impl Connection {
             rtt,
             congestion,
             timers,
+            auth,
         } = *state;
         let quick_acks = QUICK_ACKS;
         Connection {
@@ -199,6 +206,7 @@ impl Connection {
             rtt,
             congestion,
             timers,
+            auth,
             send_buffer,
             recv_buffer,
             assembler: Assembler::default(),
@@ -208,6 +216,7 @@ impl Connection {
                 quick_acks,
                 ..Passing::default()
             },
+            signer: Signer::Plain,
             id,
             cause: None,
             half_open: false,
@@ -228,6 +237,7 @@ impl Connection {
             rtt,
             congestion,
             timers,
+            auth,
             // Payload travels as records of its own.
             send_buffer: _,
             recv_buffer: _,
@@ -236,6 +246,8 @@ impl Connection {
             scoreboard: _,
             tally: _,
             passing: _,
+            // Keys travel once, as a record of their own.
+            signer: _,
             // The caller knows it.
             id: _,
             // Bookkeeping of this engine.
@@ -253,6 +265,7 @@ impl Connection {
             rtt: *rtt,
             congestion: *congestion,
             timers: *timers,
+            auth: *auth,
         }
     }
 
@@ -284,10 +297,11 @@ impl Connection {
             .min(self.identity.options.max_segment.unwrap_or(u16::MAX))
             .max(MIN_MSS);
         let full = u64::from(ours.min(self.identity.peer_mss.max(MIN_MSS)));
+        let signature = signer::blank(&self.auth.signing).wire_len() as u64;
         if self.identity.timestamps {
-            full - TIMESTAMPS_LEN
+            full - signature - TIMESTAMPS_LEN
         } else {
-            full
+            full - signature
         }
     }
 
@@ -304,7 +318,12 @@ impl Connection {
             src: tuple.local.ip(),
             dst: tuple.remote.ip(),
             dscp: options.dscp,
-            hop_limit: options.hop_limit,
+            hop_limit: if self.auth.min_hop_limit > 0 {
+                // RFC 5082 3: so that the peer can tell.
+                u8::MAX
+            } else {
+                options.hop_limit
+            },
         }
     }
 

@@ -34,6 +34,16 @@ drop_reasons! {
     HalfOpenFull => "half_open_full",
     /// `Config::max_connections` is reached.
     ConnectionsFull => "connections_full",
+    /// TTL or hop limit below what is asked of the peer (RFC 5082).
+    HopLimit => "hop_limit",
+    /// Not signed, from a peer with a key.
+    MissingSignature => "missing_signature",
+    /// Signed in another way than its peer's key is for, or with a wrong signature.
+    BadSignature => "bad_signature",
+    /// Signed, from a peer without a key.
+    UnexpectedSignature => "unexpected_signature",
+    /// TCP-AO with a KeyID that is not in the peer's chain.
+    UnknownKey => "unknown_key",
     /// Outside of the receive window (RFC 9293 3.10.7.4, first step).
     OutOfWindow => "out_of_window",
     /// Timestamp too old (RFC 7323 section 5).
@@ -89,6 +99,8 @@ pub struct Counters {
     pub resets_out: u64,
     /// Challenge ACKs sent, and answers to unacceptable segments.
     pub challenge_acks: u64,
+    /// Segments not sent because the key of the connection was taken away.
+    pub unsigned_held: u64,
     /// Answers held back by a rate limit.
     pub rate_limited: u64,
     /// Connections opened by us.

@@ -3,7 +3,9 @@
 mod calls;
 mod input;
 mod replication;
+mod security;
 
+use crate::auth::SecurityTable;
 use crate::config::Config;
 use crate::connection::{Connection, Context};
 use crate::counters::Counters;
@@ -17,6 +19,8 @@ use crate::state::{Opener, State};
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
 use std::collections::BTreeMap;
+
+pub use security::Arrival;
 
 /// All connections and listeners of one node.
 ///
@@ -42,6 +46,7 @@ pub struct Engine {
     orphans: usize,
     resets: RateLimit,
     ports_taken: u64,
+    security: SecurityTable,
 }
 
 impl Engine {
@@ -60,6 +65,7 @@ impl Engine {
             orphans: 0,
             resets: RateLimit::default(),
             ports_taken: 0,
+            security: SecurityTable::default(),
         }
     }
 

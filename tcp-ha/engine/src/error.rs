@@ -63,6 +63,8 @@ pub enum RestoreError {
         /// Octets given.
         given: u64,
     },
+    /// The connection signs its segments, and the key for that is not in the table.
+    MissingKey,
 }
 
 impl fmt::Display for RestoreError {
@@ -74,6 +76,9 @@ impl fmt::Display for RestoreError {
             }
             RestoreError::Inconsistent(field) => {
                 write!(f, "checkpoint contradicts itself in field `{field}`")
+            }
+            RestoreError::MissingKey => {
+                f.write_str("the connection signs its segments, but there is no key for its peer")
             }
             RestoreError::WrongLength {
                 which,

@@ -12,6 +12,7 @@
 
 mod arrival;
 mod assembler;
+pub mod auth;
 mod calls;
 mod checkpoint;
 mod checksum;
@@ -52,6 +53,7 @@ mod timer_queue;
 mod timers;
 mod unreachable;
 
+pub use auth::AuthState;
 pub use checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
     SendState, TimersState,
@@ -59,7 +61,7 @@ pub use checkpoint::{
 pub use config::{Config, ConnectionOptions, KeepaliveConfig, ReceiveMode};
 pub use counters::{Counters, DropReason};
 pub use effects::{CloseCause, Effects, Event, SegmentOut};
-pub use engine::Engine;
+pub use engine::{Arrival, Engine};
 pub use error::{Error, RestoreError};
 pub use four_tuple::FourTuple;
 pub use ids::{ConnectionId, ListenerId};

@@ -1,4 +1,9 @@
-//! TCP options (RFC 9293 3.1, RFC 2018, RFC 7323).
+//! TCP options (RFC 9293 3.1, RFC 2018, RFC 7323, RFC 2385, RFC 5925).
+
+mod signature;
+
+pub use signature::{AoSignature, Signature};
+pub(crate) use signature::{KIND_AO, find as find_option};
 
 use crate::seq::SeqNum;
 
@@ -81,6 +86,8 @@ pub struct Options {
     pub window_scale: Option<u8>,
     /// Selective acknowledgements.
     pub sack: SackBlocks,
+    /// Who proves to have sent the segment.
+    pub signature: Signature,
 }
 
 impl Options {
@@ -121,6 +128,9 @@ impl Options {
                     echo: u32::from_be_bytes([e, f, g, h]),
                 });
             }
+            (signature::KIND_MD5 | signature::KIND_AO, body) => {
+                self.signature = self.signature.and(kind, body);
+            }
             (KIND_SACK, body) if body.len().is_multiple_of(8) => {
                 self.sack = SackBlocks::default();
                 for block in body.chunks_exact(8) {
@@ -137,7 +147,7 @@ impl Options {
     /// Octets that [`Options::emit`] writes; a multiple of 4, at most 40 for options that
     /// this engine puts together.
     pub fn wire_len(&self) -> usize {
-        let mut len = 0;
+        let mut len = self.signature.wire_len();
         if self.mss.is_some() {
             len += 4;
         }
@@ -158,6 +168,7 @@ impl Options {
 
     /// Appends the options, in the order and with the padding that Linux uses.
     pub fn emit(&self, out: &mut Vec<u8>) {
+        self.signature.emit(out);
         if let Some(mss) = self.mss {
             out.extend_from_slice(&[KIND_MSS, 4]);
             out.extend_from_slice(&mss.to_be_bytes());

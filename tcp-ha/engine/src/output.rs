@@ -1,12 +1,13 @@
 //! Building segments of a connection.
 
+use crate::auth::signer;
 use crate::connection::{Connection, Context};
 use crate::effects::Event;
-use crate::options::{Options, SackBlock, SackBlocks, Timestamps};
+use crate::options::{MAX_OPTIONS_LEN, Options, SackBlock, SackBlocks, Timestamps};
 use crate::segment::{self, Flags, Header};
 
-/// A header has room for so many SACK blocks, with timestamps and without.
-const SACK_BLOCKS: (usize, usize) = (3, 4);
+/// Octets of a SACK option before its blocks, padding included, and of one block.
+const SACK_LEN: (usize, usize) = (4, 8);
 
 impl Connection {
     /// Builds a segment from position `seq` with the octets `seq..to`, and notes what it
@@ -32,17 +33,38 @@ impl Connection {
             flags,
             window,
         };
-        let envelope = self.envelope();
-        let payload = self.send_buffer.slices(seq, to);
-        ctx.fx.push_segment(Some(self.id), envelope, |out| {
-            segment::emit(out, envelope.src, envelope.dst, &header, &options, payload);
-        });
-        ctx.counters.segments_out += 1;
-        self.tally.segments_out += 1;
-        self.tally.octets_out += to - seq;
+        self.push_segment(ctx, &header, &options, (seq, to));
         if acknowledges {
             self.note_acknowledged(ctx);
         }
+    }
+
+    /// Signs and hands out a segment with the octets of these positions.
+    pub(crate) fn push_segment(
+        &mut self,
+        ctx: &mut Context<'_>,
+        header: &Header,
+        options: &Options,
+        (from, to): (u64, u64),
+    ) {
+        if self.signer.is_missing() {
+            ctx.counters.unsigned_held += 1;
+            return;
+        }
+        let envelope = self.envelope();
+        let ends = self.ends();
+        let extension = self.send_extension(header.seq);
+        let payload = self.send_buffer.slices(from, to);
+        let (signer, signing) = (&mut self.signer, &self.auth.signing);
+        let (src, dst, flags) = (envelope.src, envelope.dst, header.flags);
+        ctx.fx.push_segment(Some(self.id), envelope, |out| {
+            segment::emit_signed(out, src, dst, header, options, payload, |octets| {
+                signer.sign(&ends, signing, flags, extension, octets);
+            });
+        });
+        ctx.counters.segments_out += 1;
+        self.tally.segments_out += 1;
+        self.tally.octets_out += to - from;
     }
 
     fn note_acknowledged(&mut self, ctx: &Context<'_>) {
@@ -57,7 +79,10 @@ impl Connection {
     }
 
     fn segment_options(&mut self, ctx: &Context<'_>, flags: Flags, has_text: bool) -> Options {
-        let mut options = Options::default();
+        let mut options = Options {
+            signature: signer::blank(&self.auth.signing),
+            ..Options::default()
+        };
         let identity = &self.identity;
         if flags.has(Flags::SYN) {
             options.mss = Some(identity.our_mss);
@@ -81,23 +106,19 @@ impl Connection {
         }
         // A segment with text has no room to spare; the pure ACK that is due tells of gaps.
         if flags == Flags::ACK && !has_text {
-            options.sack = self.sack_blocks();
+            let room = MAX_OPTIONS_LEN - options.wire_len();
+            options.sack = self.sack_blocks(room.saturating_sub(SACK_LEN.0) / SACK_LEN.1);
         }
         options
     }
 
     /// D-SACK only below the ACK field, islands only where nothing unsafe lies before them:
     /// the peer would take it for lost.
-    fn sack_blocks(&mut self) -> SackBlocks {
+    fn sack_blocks(&mut self, max: usize) -> SackBlocks {
         let mut blocks = SackBlocks::default();
-        if !self.identity.sack_permitted {
+        if !self.identity.sack_permitted || max == 0 {
             return blocks;
         }
-        let max = if self.identity.timestamps {
-            SACK_BLOCKS.0
-        } else {
-            SACK_BLOCKS.1
-        };
         let irs = self.identity.irs;
         let block = |(left, right)| SackBlock {
             left: irs.at(left),

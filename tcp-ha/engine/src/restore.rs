@@ -84,6 +84,8 @@ impl ConnectionState {
             rtt,
             congestion,
             timers,
+            // Any ids are valid; whether their keys are here is seen when they are looked up.
+            auth: _,
         } = self;
         identity.check()?;
         lifecycle.check()?;

@@ -145,6 +145,19 @@ pub fn emit(
     options: &Options,
     payload: (&[u8], &[u8]),
 ) {
+    emit_signed(out, src, dst, header, options, payload, |_| {});
+}
+
+/// Appends a segment that `sign` signs: it gets the segment with its checksum still 0.
+pub(crate) fn emit_signed(
+    out: &mut Vec<u8>,
+    src: IpAddr,
+    dst: IpAddr,
+    header: &Header,
+    options: &Options,
+    payload: (&[u8], &[u8]),
+    sign: impl FnOnce(&mut [u8]),
+) {
     let start = out.len();
     let header_len = HEADER_LEN + options.wire_len();
     out.reserve(header_len + payload.0.len() + payload.1.len());
@@ -160,6 +173,7 @@ pub fn emit(
     options.emit(out);
     out.extend_from_slice(payload.0);
     out.extend_from_slice(payload.1);
+    sign(&mut out[start..]);
     let checksum = tcp_checksum(src, dst, &out[start..]);
     out[start + 16..start + 18].copy_from_slice(&checksum.to_be_bytes());
 }

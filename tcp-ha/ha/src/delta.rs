@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tcp_ha_engine::{
-    CongestionState, ConnectionId, ConnectionState, IdentityState, LifecycleState, RecvState,
-    RttState, SendState, TimersState,
+    AuthState, CongestionState, ConnectionId, ConnectionState, IdentityState, LifecycleState,
+    RecvState, RttState, SendState, TimersState,
 };
 
 /// One change of one connection: each concern that differs, whole; variables of a concern change together.
@@ -18,6 +18,7 @@ pub struct ConnectionDelta {
     rtt: Option<RttState>,
     congestion: Option<CongestionState>,
     timers: Option<TimersState>,
+    auth: Option<AuthState>,
 }
 
 impl ConnectionDelta {
@@ -36,6 +37,7 @@ impl ConnectionDelta {
             rtt,
             congestion,
             timers,
+            auth,
         } = *new;
         let delta = ConnectionDelta {
             id,
@@ -46,6 +48,7 @@ impl ConnectionDelta {
             rtt: (rtt != old.rtt).then_some(rtt),
             congestion: (congestion != old.congestion).then_some(congestion),
             timers: (timers != old.timers).then_some(timers),
+            auth: (auth != old.auth).then_some(auth),
         };
         (old != new).then_some(delta)
     }
@@ -61,6 +64,7 @@ impl ConnectionDelta {
             rtt,
             congestion,
             timers,
+            auth,
         } = *self;
         let old = *state;
         *state = ConnectionState {
@@ -71,6 +75,7 @@ impl ConnectionDelta {
             rtt: rtt.unwrap_or(old.rtt),
             congestion: congestion.unwrap_or(old.congestion),
             timers: timers.unwrap_or(old.timers),
+            auth: auth.unwrap_or(old.auth),
         };
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Arriving, DONE, GO_ON, Step};
 use crate::arrival::closed::reset_for;
+use crate::auth::signer;
 use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::CloseCause;
 use crate::options::Options;
-use crate::segment::{self, Flags, Segment};
+use crate::segment::{Flags, Segment};
 use crate::state::{Opener, State};
 
 impl Connection {
@@ -46,19 +47,11 @@ impl Connection {
             ctx.counters.rate_limited += 1;
             return;
         }
-        let envelope = self.envelope();
-        ctx.fx.push_segment(Some(self.id), envelope, |out| {
-            let options = Options::default();
-            segment::emit(
-                out,
-                envelope.src,
-                envelope.dst,
-                &header,
-                &options,
-                (&[], &[]),
-            );
-        });
-        ctx.counters.segments_out += 1;
+        let options = Options {
+            signature: signer::blank(&self.auth.signing),
+            ..Options::default()
+        };
+        self.push_segment(ctx, &header, &options, (0, 0));
         ctx.counters.resets_out += 1;
     }
 }

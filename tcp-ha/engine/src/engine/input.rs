@@ -1,6 +1,6 @@
 //! What comes from outside: segments, ICMP, time.
 
-use super::Engine;
+use super::{Arrival, Engine};
 use crate::arrival::Outcome;
 use crate::arrival::closed::reset_for;
 use crate::arrival::listen::{Knock, knock};
@@ -11,7 +11,7 @@ use crate::four_tuple::{FourTuple, is_group};
 use crate::ids::{ConnectionId, ListenerId};
 use crate::keyed_hash;
 use crate::options::Options;
-use crate::segment::{self, Segment};
+use crate::segment::Segment;
 use crate::seq::SeqNum;
 use crate::state::Opener;
 use crate::time::Instant;
@@ -23,7 +23,8 @@ const STRAY_HOP_LIMIT: u8 = 64;
 
 impl Engine {
     /// SEGMENT ARRIVES (RFC 9293 3.10.7): `octets` is a TCP segment from `src` to `dst`.
-    /// Bad input is counted and dropped.
+    /// Bad input is counted and dropped. Its hop limit counts as unknown, see
+    /// [`handle_arrival`](Engine::handle_arrival).
     pub fn handle_segment(
         &mut self,
         now: Instant,
@@ -32,6 +33,18 @@ impl Engine {
         octets: &[u8],
         fx: &mut Effects,
     ) {
+        self.handle_arrival(now, Arrival::new(src, dst), octets, fx);
+    }
+
+    /// SEGMENT ARRIVES, with what its IP header said. Bad input is counted and dropped.
+    pub fn handle_arrival(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        octets: &[u8],
+        fx: &mut Effects,
+    ) {
+        let Arrival { src, dst, .. } = arrival;
         self.counters.segments_in += 1;
         let Some(segment) = Segment::parse(octets) else {
             return self.counters.count_drop(DropReason::Malformed);
@@ -46,7 +59,11 @@ impl Engine {
         if !tuple.is_valid() || is_group(src) || is_group(dst) {
             return self.counters.count_drop(DropReason::BadAddress);
         }
-        match self.demux.connection(&tuple) {
+        let id = self.demux.connection(&tuple);
+        if let Err(reason) = self.authenticate(&tuple, id, arrival, &segment, octets) {
+            return self.counters.count_drop(reason);
+        }
+        match id {
             Some(id) => self.arrive(now, id, tuple, &segment, fx),
             None => self.arrive_unconnected(now, tuple, &segment, None, fx),
         }
@@ -123,12 +140,9 @@ impl Engine {
             dscp: options.map_or(0, |options| options.dscp),
             hop_limit: options.map_or(STRAY_HOP_LIMIT, |options| options.hop_limit),
         };
-        fx.push_segment(None, envelope, |out| {
-            let none = Options::default();
-            segment::emit(out, envelope.src, envelope.dst, &header, &none, (&[], &[]));
-        });
-        self.counters.segments_out += 1;
-        self.counters.resets_out += 1;
+        if self.emit_stateless(&tuple, envelope, &header, Options::default(), None, fx) {
+            self.counters.resets_out += 1;
+        }
     }
 
     fn open_passive(
@@ -158,6 +172,7 @@ impl Engine {
         let opened = self.with(now, id, fx, |connection, ctx| {
             connection.half_open = true;
             connection.take_syn(ctx, segment);
+            connection.follow_key(segment);
             connection.emit_syn(ctx);
             connection.transmit(ctx);
         });
@@ -187,7 +202,11 @@ impl Engine {
             counters: &mut self.counters,
             fx,
         };
-        let connection = Connection::new(&ctx, id, tuple, opener, iss, timestamp_offset, options);
+        let mut connection =
+            Connection::new(&ctx, id, tuple, opener, iss, timestamp_offset, options);
+        if let Some(security) = self.security.peer(tuple.remote.ip()) {
+            connection.secure(security);
+        }
         self.adopt(connection);
         id
     }

@@ -52,6 +52,10 @@ impl Engine {
             return Err(RestoreError::TooManyConnections);
         }
         let mut connection = Connection::restore(id, state, received, unsent, &self.config)?;
+        connection.rekey(&self.security);
+        if connection.signer.is_missing() {
+            return Err(RestoreError::MissingKey);
+        }
         connection.dirty = true;
         connection.armed = self.timers.arm(id, None, connection.deadline());
         self.dirty.push(id);

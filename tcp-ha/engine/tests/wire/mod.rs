@@ -452,6 +452,7 @@ impl Wire {
         let (offset, first, second) = old.unacknowledged(id).unwrap();
         let unsent = [first, second].concat();
         let mut engine = Engine::new(old.config().clone(), secrets(who as u8 * 100));
+        engine.set_security(old.security().clone());
         let given = (!cut.regenerated).then_some(&unsent[..]);
         engine.restore(now, id, &state, &received, given).unwrap();
         if !cut.only_safe {

@@ -29,7 +29,7 @@ use protect::Protected;
 pub use protect::Protection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tcp_ha_engine::{ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
+use tcp_ha_engine::{Arrival, ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
 use tcp_ha_link::host::{Host, Inbound, UnreachableCode};
 use tcp_ha_link::{Frame, Frames};
 
@@ -215,10 +215,15 @@ impl Active {
         let now = self.clock.now(mono_us);
         match self.host.handle_frame(now, frame, &mut self.frames) {
             Ok(Inbound::Segment {
-                src, dst, segment, ..
-            }) => self
-                .engine
-                .handle_segment(now, src, dst, segment, &mut self.fx),
+                src,
+                dst,
+                hop_limit,
+                segment,
+            }) => {
+                let arrival = Arrival::new(src, dst).with_hop_limit(hop_limit);
+                self.engine
+                    .handle_arrival(now, arrival, segment, &mut self.fx);
+            }
             Ok(Inbound::ForeignAnnouncement { address }) => {
                 self.events.push(NodeEvent::ForeignAnnouncement { address });
             }
