@@ -34,7 +34,8 @@ pub(crate) struct Envelope {
 /// One TCP segment to transmit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentOut<'a> {
-    /// The connection it belongs to; `None` for a RST that answers a stray segment.
+    /// The connection it belongs to; `None` for what answers a segment without one: a RST, a
+    /// SYN cookie.
     pub id: Option<ConnectionId>,
     /// Source address.
     pub src: IpAddr,

@@ -1,6 +1,7 @@
 //! The engine: all connections and listeners of one node.
 
 mod calls;
+mod cookies;
 mod input;
 mod replication;
 mod security;

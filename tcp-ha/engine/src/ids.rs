@@ -11,6 +11,11 @@ pub struct ConnectionId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerId(pub u32);
 
+impl ConnectionId {
+    /// Of a connection that is in no table; ids count from 1.
+    pub(crate) const NAMELESS: ConnectionId = ConnectionId(0);
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "c{}", self.0)

@@ -19,6 +19,23 @@ pub(crate) fn timestamp_offset(key: &[u8; 16], tuple: &FourTuple) -> u32 {
     hash_tuple(key, tuple) as u32
 }
 
+/// The hash of a SYN cookie.
+pub(crate) fn cookie(
+    key: &[u8; 16],
+    tuple: &FourTuple,
+    irs: SeqNum,
+    epoch: u64,
+    index: u64,
+) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(key);
+    write_socket(&mut hasher, &tuple.local);
+    write_socket(&mut hasher, &tuple.remote);
+    hasher.write(&irs.0.to_be_bytes());
+    hasher.write(&epoch.to_be_bytes());
+    hasher.write(&index.to_be_bytes());
+    hasher.finish()
+}
+
 /// Where the search for an ephemeral port towards `remote` begins (RFC 6056 algorithm 3).
 pub(crate) fn port_offset(key: &[u8; 16], local: IpAddr, remote: SocketAddr) -> u64 {
     let mut hasher = SipHasher24::new_with_key(key);

@@ -19,6 +19,7 @@ mod checksum;
 mod config;
 mod congestion;
 mod connection;
+mod cookie;
 mod counters;
 mod demux;
 mod effects;

@@ -3,6 +3,7 @@
 use crate::auth::signer;
 use crate::connection::{Connection, Context};
 use crate::effects::Event;
+use crate::ids::ConnectionId;
 use crate::options::{MAX_OPTIONS_LEN, Options, SackBlock, SackBlocks, Timestamps};
 use crate::segment::{self, Flags, Header};
 
@@ -57,7 +58,8 @@ impl Connection {
         let payload = self.send_buffer.slices(from, to);
         let (signer, signing) = (&mut self.signer, &self.auth.signing);
         let (src, dst, flags) = (envelope.src, envelope.dst, header.flags);
-        ctx.fx.push_segment(Some(self.id), envelope, |out| {
+        let id = Some(self.id).filter(|&id| id != ConnectionId::NAMELESS);
+        ctx.fx.push_segment(id, envelope, |out| {
             segment::emit_signed(out, src, dst, header, options, payload, |octets| {
                 signer.sign(&ends, signing, flags, extension, octets);
             });
@@ -140,7 +142,7 @@ impl Connection {
     /// The edge moves only by a worthwhile step (RFC 9293 3.8.6.2.2) and never left
     /// (MUST-34 for senders; SHLD-14): where the field's granularity is too coarse, it is
     /// rounded up rather than down.
-    fn announce(&self, ctx: &Context<'_>, syn: bool) -> (u16, u64) {
+    pub(crate) fn announce(&self, ctx: &Context<'_>, syn: bool) -> (u16, u64) {
         let ack = self.recv.safe;
         let edge = self.recv.right_edge;
         let shift = if syn { 0 } else { self.identity.rcv_wscale };

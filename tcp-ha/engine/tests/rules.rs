@@ -269,6 +269,7 @@ fn a_stray_reset_does_not_refuse() {
 fn half_open_connections_have_a_budget() {
     let mut wire = Wire::new(Config {
         max_half_open: 5,
+        syn_cookies: false,
         ..Config::default()
     });
     let (local, listener) = (wire.ends[B].socket, ConnectionOptions::default());

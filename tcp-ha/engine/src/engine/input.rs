@@ -109,10 +109,29 @@ impl Engine {
                 }
             }
             Some((_, Knock::Ignore)) => self.counters.count_drop(DropReason::NoConnection),
+            Some((id, Knock::Stray)) if self.arrive_with_cookie(now, id, tuple, segment, fx) => {}
             Some((_, Knock::Stray)) | None => {
                 self.counters.count_drop(DropReason::NoConnection);
                 self.answer_unknown(now, tuple, segment, listener, fx);
             }
+        }
+    }
+
+    /// True where the segment brings back a connection of which a cookie was given out.
+    fn arrive_with_cookie(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        fx: &mut Effects,
+    ) -> bool {
+        match self.take_cookie(now, listener, tuple, segment, fx) {
+            Some(id) => {
+                self.arrive(now, id, tuple, segment, fx);
+                true
+            }
+            None => false,
         }
     }
 
@@ -161,7 +180,12 @@ impl Engine {
             return Err(DropReason::NoConnection);
         };
         if self.half_open >= self.config.max_half_open || listener.half_open >= listener.backlog {
-            return Err(DropReason::HalfOpenFull);
+            // The ISS of a new incarnation must not lie before the old one's; a cookie's may.
+            if !self.config.syn_cookies || iss_floor.is_some() {
+                return Err(DropReason::HalfOpenFull);
+            }
+            self.send_cookie(now, listener_id, tuple, segment, fx);
+            return Ok(());
         }
         listener.half_open += 1;
         self.half_open += 1;
