@@ -52,6 +52,9 @@ impl Settings {
         if let Some(octets) = self.number("tcp_rmem", 2) {
             engine.receive_capacity = usize::try_from(octets).unwrap_or(usize::MAX);
         }
+        if let Some(octets) = self.number("tcp_wmem", 1) {
+            config.send_buffer = usize::try_from(octets).ok();
+        }
         if let Some(octets) = self.number("tcp_wmem", 2) {
             engine.send_capacity = usize::try_from(octets).unwrap_or(usize::MAX);
         }

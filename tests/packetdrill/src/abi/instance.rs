@@ -24,6 +24,8 @@ const START: Instant = Instant::from_millis(1_000_000);
 const TICK: Duration = Duration::from_micros(1);
 /// How long, in real time, a call that has ended may take to ask for the time.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What the thread of such a call is given to tell packetdrill its result.
+const HAND_BACK: Duration = Duration::from_millis(5);
 /// A packet that has not come after so much virtual time will never come.
 const SILENCE: Duration = Duration::from_secs(3_600);
 
@@ -49,6 +51,8 @@ pub(super) struct State {
     /// Counts changes that sleeping calls look at.
     generation: u64,
     sleepers: HashMap<ThreadId, Sleeper>,
+    /// A call has ended since the script's thread last slept.
+    handing_back: bool,
     /// Calls that slept, have ended, and have not asked for the time.
     ended: usize,
 }
@@ -74,6 +78,7 @@ impl Instance {
                 generation: 0,
                 sleepers: HashMap::new(),
                 ended: 0,
+                handing_back: false,
             }),
             changed: Condvar::new(),
             looked: Condvar::new(),
@@ -117,6 +122,7 @@ impl Instance {
                 if slept {
                     state.sleepers.remove(&me);
                     state.ended += 1;
+                    state.handing_back = true;
                     self.looked.notify_all();
                 }
                 return result;
@@ -184,6 +190,13 @@ impl Instance {
     /// Moves the clock to `to`; sleeping calls whose time comes on the way end at it.
     pub(super) fn advance(&self, to: Instant) {
         let mut state = self.settle(self.lock());
+        if core::mem::take(&mut state.handing_back) {
+            // The thread of a call that has ended goes on behind packetdrill's own lock,
+            // which is free only now.
+            drop(state);
+            std::thread::sleep(HAND_BACK);
+            state = self.lock();
+        }
         while state.host.now() < to {
             let next = state.next_event().map_or(to, |at| at.min(to));
             let next = next.max(state.host.now() + TICK);

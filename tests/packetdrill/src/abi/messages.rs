@@ -9,8 +9,9 @@ use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 /// Type of the control message that TCP_INQ asks for.
 const TCP_CM_INQ: c_int = 36;
-/// MSG_MORE is all that matters here; these change nothing that a peer sees.
-const IGNORED: c_int = libc::MSG_NOSIGNAL;
+const MSG_ZEROCOPY: c_int = 0x0400_0000;
+/// Flags that change nothing here; octets may be copied whatever is asked.
+const IGNORED: c_int = libc::MSG_NOSIGNAL | MSG_ZEROCOPY;
 
 fn receive(host: &Instance, fd: c_int, limit: usize, flags: c_int) -> Result<Vec<u8>, Errno> {
     let call = Call::Recv {
@@ -28,7 +29,7 @@ fn receive(host: &Instance, fd: c_int, limit: usize, flags: c_int) -> Result<Vec
 }
 
 fn transmit(host: &Instance, fd: c_int, octets: Vec<u8>, flags: c_int) -> Result<isize, Errno> {
-    const KNOWN: c_int = libc::MSG_MORE | libc::MSG_DONTWAIT | IGNORED;
+    const KNOWN: c_int = libc::MSG_MORE | libc::MSG_EOR | libc::MSG_DONTWAIT | IGNORED;
     if flags & !KNOWN != 0 {
         return Err(Errno::NotSupported);
     }
@@ -37,6 +38,7 @@ fn transmit(host: &Instance, fd: c_int, octets: Vec<u8>, flags: c_int) -> Result
         octets,
         flags: SendFlags {
             more: flags & libc::MSG_MORE != 0,
+            record: flags & libc::MSG_EOR != 0,
             dont_wait: flags & libc::MSG_DONTWAIT != 0,
         },
         done: 0,

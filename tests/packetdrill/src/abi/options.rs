@@ -13,15 +13,17 @@ const TCP_NOTSENT_LOWAT: c_int = 25;
 const TCP_INQ: c_int = 36;
 const TCP_CC_INFO: c_int = 26;
 const SO_MEMINFO: c_int = 55;
+const SO_ZEROCOPY: c_int = 60;
 const SIOCINQ: c_ulong = 0x541b;
 const SIOCOUTQ: c_ulong = 0x5411;
 /// Options that change nothing that could be seen here: there is one link and no port is
 /// shared, and every packet is sent with "don't fragment".
-const IGNORED: [(c_int, c_int); 6] = [
+const IGNORED: [(c_int, c_int); 7] = [
     (libc::SOL_SOCKET, libc::SO_REUSEADDR),
     (libc::SOL_SOCKET, libc::SO_REUSEPORT),
     (libc::SOL_SOCKET, libc::SO_RCVBUF),
     (libc::SOL_SOCKET, libc::SO_PRIORITY),
+    (libc::SOL_SOCKET, SO_ZEROCOPY),
     (libc::IPPROTO_IP, libc::IP_FREEBIND),
     (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER),
 ];
@@ -54,7 +56,11 @@ fn read_option(level: c_int, name: c_int, value: &[u8]) -> Result<SocketOption, 
         word.map(|word| u32::from_ne_bytes(*word))
             .ok_or(Errno::Invalid)
     };
-    let first = number(0)?;
+    // IP options may be of one octet.
+    let first = match value {
+        [octet] => u32::from(*octet),
+        _ => number(0)?,
+    };
     let octet = u8::try_from(first).unwrap_or(u8::MAX);
     let seconds = Duration::from_secs(first.into());
     Ok(match (level, name) {
@@ -71,6 +77,9 @@ fn read_option(level: c_int, name: c_int, value: &[u8]) -> Result<SocketOption, 
         (libc::IPPROTO_TCP, libc::TCP_KEEPCNT) => SocketOption::KeepaliveProbes(octet),
         (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) => {
             SocketOption::UserTimeout(Duration::from_millis(first.into()))
+        }
+        (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => {
+            SocketOption::MaxSegment(u16::try_from(first).map_err(|_| Errno::Invalid)?)
         }
         (libc::IPPROTO_TCP, TCP_NOTSENT_LOWAT) => SocketOption::NotSentLowWater(first),
         (libc::IPPROTO_TCP, TCP_INQ) => SocketOption::TellRest(first != 0),
@@ -144,7 +153,7 @@ fn option_word(host: &Instance, fd: c_int, level: c_int, name: c_int) -> Result<
         (libc::IPPROTO_TCP, libc::TCP_NODELAY) => state.host.options(fd)?.nodelay.into(),
         (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => match state.host.connection(fd) {
             Ok(Some(info)) => info.mss.into(),
-            _ => 536,
+            _ => state.host.options(fd)?.max_segment.unwrap_or(536).into(),
         },
         (libc::IPPROTO_TCP, TCP_NOTSENT_LOWAT) => state.host.notsent_lowat(fd)?.unwrap_or(0),
         (libc::IPPROTO_TCP, TCP_INQ) => state.host.tells_rest(fd)?.into(),

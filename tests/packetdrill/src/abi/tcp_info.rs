@@ -4,24 +4,42 @@ use super::instance::Instance;
 use crate::sockets::Errno;
 use core::time::Duration;
 use libc::c_int;
-use tcp_ha_engine::{ConnectionInfo, State};
+use tcp_ha_engine::{ConnectionInfo, Instant, State};
 
 /// Offsets of fields in the struct (include/uapi/linux/tcp.h).
 mod at {
     pub(super) const STATE: usize = 0;
+    pub(super) const RETRANSMITS: usize = 2;
+    pub(super) const PROBES: usize = 3;
+    pub(super) const BACKOFF: usize = 4;
+    pub(super) const OPTIONS: usize = 5;
+    pub(super) const WSCALES: usize = 6;
     pub(super) const RTO: usize = 8;
     pub(super) const SND_MSS: usize = 16;
     pub(super) const RCV_MSS: usize = 20;
     pub(super) const UNACKED: usize = 24;
+    pub(super) const SACKED: usize = 28;
+    pub(super) const LAST_DATA_SENT: usize = 44;
     pub(super) const LAST_DATA_RECV: usize = 52;
+    pub(super) const LAST_ACK_RECV: usize = 56;
+    pub(super) const PMTU: usize = 60;
     pub(super) const RTT: usize = 68;
+    pub(super) const RTTVAR: usize = 72;
     pub(super) const SND_SSTHRESH: usize = 76;
     pub(super) const SND_CWND: usize = 80;
     pub(super) const ADVMSS: usize = 84;
     pub(super) const TOTAL_RETRANS: usize = 100;
     pub(super) const BYTES_ACKED: usize = 120;
     pub(super) const BYTES_RECEIVED: usize = 128;
+    pub(super) const SEGS_OUT: usize = 136;
+    pub(super) const SEGS_IN: usize = 140;
     pub(super) const NOTSENT_BYTES: usize = 144;
+    pub(super) const BUSY_TIME: usize = 168;
+    pub(super) const RWND_LIMITED: usize = 176;
+    pub(super) const SNDBUF_LIMITED: usize = 184;
+    pub(super) const BYTES_SENT: usize = 200;
+    pub(super) const BYTES_RETRANS: usize = 208;
+    pub(super) const SND_WND: usize = 228;
 }
 
 /// Linux prints an unset threshold so.
@@ -36,32 +54,63 @@ pub(super) fn octets(host: &Instance, fd: c_int, room: usize) -> Result<Vec<u8>,
         out.octet(at::STATE, number(State::Closed));
         return Ok(out.0);
     };
-    fill(&mut out, &info);
-    if let Some(received_at) = state.host.received_at(fd)? {
-        let silent = state.host.now().saturating_since(received_at);
-        out.word(at::LAST_DATA_RECV, silent.as_millis() as u64);
-    }
+    let opened_at = state.host.opened_at(fd)?;
+    let busy = state.host.busy_times(fd)?;
+    out.long(at::BUSY_TIME, micros(busy.busy));
+    out.long(at::RWND_LIMITED, micros(busy.window_limited));
+    out.long(at::SNDBUF_LIMITED, micros(busy.buffer_limited));
+    fill(&mut out, &info, opened_at, state.host.now());
     Ok(out.0)
 }
 
-fn fill(out: &mut Out, info: &ConnectionInfo) {
+fn fill(out: &mut Out, info: &ConnectionInfo, opened_at: Instant, now: Instant) {
     let mss = u64::from(info.mss).max(1);
+    let since = |at: Instant| now.saturating_since(at).as_millis() as u64;
+    let (rcv_wscale, snd_wscale) = info.window_scales;
     out.octet(at::STATE, number(info.state));
+    out.octet(at::RETRANSMITS, info.backoff);
+    out.octet(at::PROBES, info.probes);
+    out.octet(at::BACKOFF, info.backoff.max(info.probes));
+    out.octet(at::OPTIONS, options(info));
+    out.octet(at::WSCALES, snd_wscale | rcv_wscale << 4);
     out.word(at::RTO, micros(info.rto));
     out.word(at::SND_MSS, mss);
     out.word(at::RCV_MSS, mss);
     out.word(at::UNACKED, (info.snd_max - info.snd_una).div_ceil(mss));
+    out.word(at::SACKED, info.sacked.div_ceil(mss));
+    out.word(at::LAST_DATA_SENT, since(info.sent_at));
+    out.word(
+        at::LAST_DATA_RECV,
+        since(info.tally.last_text_at.unwrap_or(opened_at)),
+    );
+    out.word(
+        at::LAST_ACK_RECV,
+        since(info.tally.last_received_at.unwrap_or(opened_at)),
+    );
+    out.word(at::PMTU, info.path_mtu.into());
     out.word(at::RTT, info.srtt.map_or(0, micros));
+    out.word(at::RTTVAR, micros(info.rttvar));
     out.word(
         at::SND_SSTHRESH,
         (info.ssthresh / mss).min(NO_THRESHOLD.into()),
     );
     out.word(at::SND_CWND, info.cwnd / mss);
-    out.word(at::ADVMSS, mss);
+    out.word(at::ADVMSS, info.our_mss.into());
     out.word(at::TOTAL_RETRANS, info.retransmits);
-    out.long(at::BYTES_ACKED, info.snd_una);
-    out.long(at::BYTES_RECEIVED, info.rcv_nxt);
+    out.long(at::BYTES_ACKED, info.tally.octets_acked);
+    out.long(at::BYTES_RECEIVED, info.tally.octets_in);
+    out.word(at::SEGS_OUT, info.tally.segments_out);
+    out.word(at::SEGS_IN, info.tally.segments_in);
     out.word(at::NOTSENT_BYTES, info.snd_end.saturating_sub(info.snd_nxt));
+    out.long(at::BYTES_SENT, info.tally.octets_out);
+    out.long(at::BYTES_RETRANS, info.tally.octets_retransmitted);
+    out.word(at::SND_WND, info.snd_wnd);
+}
+
+/// Linux's bits of what was negotiated.
+fn options(info: &ConnectionInfo) -> u8 {
+    let scaled = info.window_scales != (0, 0);
+    u8::from(info.timestamps) | u8::from(info.sack_permitted) << 1 | u8::from(scaled) << 2
 }
 
 /// The struct as it is written.

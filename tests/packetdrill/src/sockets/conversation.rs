@@ -2,14 +2,11 @@
 
 use super::errno::Errno;
 use super::host::Host;
-use super::stream::{Opening, RecvFlags, SendFlags, Shutdown, Stream};
-use super::table::{Family, Fd, Kind, Listener, Socket, Table};
-use core::time::Duration;
+use super::stream::{Opening, RecvFlags, Shutdown, Stream};
+use super::table::{Family, Fd, Kind, Listener, Socket};
 use std::net::SocketAddr;
-use tcp_ha_engine::{CloseCause, ConnectionOptions, Instant};
+use tcp_ha_engine::{CloseCause, ConnectionOptions};
 
-/// Corked octets wait at most so long (as Linux has it).
-const CORK_LIMIT: Duration = Duration::from_millis(200);
 /// Most octets that one call receives.
 const RECV_LIMIT: usize = 1 << 24;
 
@@ -51,11 +48,11 @@ impl Host {
             Kind::Stream(_) => return Err(Errno::Invalid),
         }
         let local = socket.local.ok_or(Errno::Invalid)?;
-        let id = self
-            .engine
-            .listen(local, socket.options, backlog.saturating_add(1))?;
+        let backlog = backlog.saturating_add(1);
+        let id = self.engine.listen(local, socket.options, backlog)?;
         socket.kind = Kind::Listener(Listener {
             id,
+            backlog,
             queue: Default::default(),
         });
         Ok(())
@@ -135,86 +132,6 @@ impl Host {
         Ok(octets)
     }
 
-    /// send(2): queues as much of `octets` as there is room for.
-    ///
-    /// Errors: `Again` where there is none, `Pipe`, `NotConnected`, and once what ended
-    /// the connection.
-    pub fn send(&mut self, fd: Fd, octets: &[u8], flags: SendFlags) -> Result<usize, Errno> {
-        let room = self.send_room(fd)?;
-        let stream = self.table.stream_mut(fd)?;
-        if let Some(error) = stream.error.take() {
-            return Err(error);
-        }
-        if stream.opening == Opening::Connecting {
-            return Err(Errno::Again);
-        }
-        let Some(id) = stream.id.filter(|_| !stream.write_shut) else {
-            return Err(Errno::Pipe);
-        };
-        let taken = octets.len().min(room);
-        if taken == 0 && !octets.is_empty() {
-            return Err(Errno::Again);
-        }
-        stream.held.extend_from_slice(&octets[..taken]);
-        let holds = stream.corked || flags.more;
-        let mss = match self.engine.connection(id) {
-            Some(info) if holds => usize::from(info.mss),
-            _ => 1,
-        };
-        self.hand_over(fd, mss)?;
-        Ok(taken)
-    }
-
-    /// Octets that `send` would take now.
-    pub(super) fn send_room(&self, fd: Fd) -> Result<usize, Errno> {
-        let stream = self.table.stream(fd)?;
-        let Some(id) = stream.id else {
-            return Ok(usize::MAX);
-        };
-        let room = self.engine.send_room(id).saturating_sub(stream.held.len());
-        let Some(limit) = stream.send_buffer else {
-            return Ok(room);
-        };
-        let queued = self.queued(stream);
-        Ok(room.min(limit.saturating_sub(queued)))
-    }
-
-    /// Octets that the peer has not acknowledged, sent or not.
-    pub(super) fn queued(&self, stream: &Stream) -> usize {
-        let info = stream.id.and_then(|id| self.engine.connection(id));
-        let queued = info.map_or(0, |info| info.snd_end - info.snd_una);
-        usize::try_from(queued)
-            .unwrap_or(usize::MAX)
-            .saturating_add(stream.held.len())
-    }
-
-    /// Gives the engine what is held back, in whole pieces of `piece` octets.
-    pub(super) fn hand_over(&mut self, fd: Fd, piece: usize) -> Result<(), Errno> {
-        let now = self.now();
-        let stream = self.table.stream_mut(fd)?;
-        let Some(id) = stream.id else {
-            return Ok(());
-        };
-        let whole = stream.held.len() - stream.held.len() % piece.max(1);
-        let ready: Vec<u8> = stream.held.drain(..whole).collect();
-        stream.held_until = match stream.held.is_empty() {
-            true => None,
-            false => stream.held_until.or(Some(now + CORK_LIMIT)),
-        };
-        if !ready.is_empty() {
-            self.with_engine(|engine, now, fx| engine.send(now, id, &ready, fx))?;
-        }
-        Ok(())
-    }
-
-    /// Sends what was held back for too long.
-    pub(super) fn release_overdue(&mut self) {
-        for fd in self.table.overdue(self.now()) {
-            // The stream was found a moment ago; where it has ended, nothing is lost.
-            let _ = self.hand_over(fd, 1);
-        }
-    }
-
     /// shutdown(2).
     ///
     /// Errors: `NotConnected`.
@@ -225,18 +142,17 @@ impl Host {
         let ends_writing = how != Shutdown::Read && !stream.write_shut;
         stream.write_shut |= ends_writing;
         if ends_writing {
-            self.hand_over(fd, 1)?;
+            self.flush(fd)?;
             self.with_engine(|engine, now, fx| engine.close(now, id, fx))?;
         }
         Ok(())
     }
 
-    /// close(2). A stream with octets that nobody has read, or with a linger time of
-    /// zero, is reset (RFC 1122 4.2.2.13); any other lives on as an orphan until both ends
-    /// have closed.
+    /// close(2). A stream with octets that nobody has read is reset (RFC 1122 4.2.2.13);
+    /// any other lives on as an orphan until both ends have closed.
     pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
         // What is held back goes in front of the FIN.
-        let _ = self.hand_over(fd, 1);
+        let _ = self.flush(fd);
         match self.table.remove(fd)?.kind {
             Kind::Fresh => {}
             Kind::Listener(listener) => {
@@ -246,8 +162,7 @@ impl Host {
                 }
             }
             Kind::Stream(stream) => {
-                let reset = !stream.unread.is_empty() || stream.linger == Some(Duration::ZERO);
-                self.abandon(&stream, reset);
+                self.abandon(&stream, !stream.unread.is_empty());
             }
         }
         Ok(())
@@ -257,12 +172,11 @@ impl Host {
         let Some(id) = stream.id else {
             return;
         };
-        self.orphans.insert(id);
         self.with_engine(|engine, now, fx| {
-            // Both fail only where the connection has ended, or was closed before.
+            // Both fail only where the connection has ended.
             let _ = match reset {
                 true => engine.abort(now, id, fx),
-                false => engine.close(now, id, fx),
+                false => engine.abandon(now, id, fx),
             };
         });
     }
@@ -312,28 +226,11 @@ impl Stream {
     /// The connection is over.
     pub(super) fn end(&mut self, cause: CloseCause) {
         self.id = None;
-        self.held.clear();
-        self.held_until = None;
+        self.outgoing.clear();
         self.error = match Errno::of_cause(cause) {
             // The peer had said that it would send no more.
             Some(Errno::Reset) if self.peer_closed => Some(Errno::Pipe),
             error => error,
         };
-    }
-}
-
-impl Table {
-    /// When the first held-back octets go out.
-    pub(super) fn earliest_release(&self) -> Option<Instant> {
-        self.streams()
-            .filter_map(|(_, stream)| stream.held_until)
-            .min()
-    }
-
-    fn overdue(&self, now: Instant) -> Vec<Fd> {
-        self.streams()
-            .filter(|(_, stream)| stream.held_until.is_some_and(|at| at <= now))
-            .map(|(fd, _)| fd)
-            .collect()
     }
 }

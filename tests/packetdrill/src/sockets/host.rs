@@ -4,7 +4,7 @@ use super::packet::{self, Arrival};
 use super::stream::{Opening, Stream};
 use super::table::{Kind, Table};
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tcp_ha_engine::{Config, ConnectionId, Effects, Engine, Event, Instant, Secrets};
 
@@ -56,8 +56,6 @@ pub struct Host {
     pub(super) engine: Engine,
     pub(super) config: HostConfig,
     pub(super) table: Table,
-    /// Connections whose descriptor is closed.
-    pub(super) orphans: BTreeSet<ConnectionId>,
     effects: Effects,
     now: Instant,
     sent: VecDeque<Packet>,
@@ -69,7 +67,6 @@ impl Host {
         Host {
             engine: Engine::new(config.engine.clone(), config.secrets.clone()),
             table: Table::default(),
-            orphans: BTreeSet::new(),
             effects: Effects::new(),
             now: config.start,
             sent: VecDeque::new(),
@@ -131,6 +128,7 @@ impl Host {
         for event in events {
             self.take_event(event);
         }
+        self.note_phases();
         result
     }
 
@@ -173,9 +171,9 @@ impl Host {
     /// The stream of a new connection.
     pub(super) fn stream_of(&self, id: ConnectionId, opening: Opening) -> Option<Stream> {
         let tuple = self.engine.connection(id)?.tuple;
-        let mut stream = Stream::new(id, tuple.local, tuple.remote, opening);
-        stream.send_buffer = self.config.send_buffer;
-        stream.notsent_lowat = self.config.notsent_lowat;
+        let mut stream = Stream::new(id, tuple.local, tuple.remote, opening, self.now);
+        stream.outgoing.buffer = self.config.send_buffer;
+        stream.outgoing.default_lowat = self.config.notsent_lowat;
         Some(stream)
     }
 
@@ -190,8 +188,10 @@ impl Host {
                 self.pull(id);
             }
             Event::Connected { id } => {
+                let now = self.now;
                 if let Some(stream) = self.table.by_connection(id) {
                     stream.opening = Opening::Connected;
+                    stream.opened_at = now;
                 }
                 self.pull(id);
             }
@@ -200,14 +200,13 @@ impl Host {
                 // The connection asked for it a moment ago.
                 let _ = self.with_engine(|engine, now, fx| engine.make_safe(now, id, upto, fx));
             }
-            Event::Acknowledged { .. } => {}
+            Event::Acknowledged { id, .. } => self.go_on_sending(id),
             Event::PeerClosed { id } => {
                 if let Some(stream) = self.table.by_connection(id) {
                     stream.peer_closed = true;
                 }
             }
             Event::Closed { id, cause } => {
-                self.orphans.remove(&id);
                 if let Some(stream) = self.table.by_connection(id) {
                     stream.end(cause);
                 }
@@ -217,9 +216,6 @@ impl Host {
 
     /// Copies new octets to the stream's side: they outlive the connection there.
     fn pull(&mut self, id: ConnectionId) {
-        if self.orphans.contains(&id) {
-            return self.refuse_text(id);
-        }
         let Some(stream) = self.table.by_connection(id) else {
             return;
         };
@@ -232,13 +228,6 @@ impl Host {
         stream.pulled += (first.len() + second.len()) as u64;
         stream.unread.extend(first);
         stream.unread.extend(second);
-        stream.received_at = Some(self.now);
-    }
-
-    /// RFC 9293 3.6 and RFC 1122 4.2.2.13: nobody will read what comes after `close`.
-    fn refuse_text(&mut self, id: ConnectionId) {
-        // An orphan whose last octets were acknowledged may be gone.
-        let _ = self.with_engine(|engine, now, fx| engine.abort(now, id, fx));
     }
 
     pub(super) fn kind_of(&self, fd: super::Fd) -> Result<&Kind, super::Errno> {

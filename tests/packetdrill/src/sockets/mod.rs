@@ -25,19 +25,22 @@
 //! ```
 
 mod call;
+mod chronograph;
 mod conversation;
 mod errno;
 mod host;
 mod option;
 mod packet;
 mod readiness;
+mod sending;
 mod stream;
 mod table;
 
 pub use call::{Answer, Call, PollEntry};
+pub use chronograph::BusyTimes;
 pub use errno::Errno;
 pub use host::{Host, HostConfig, Packet};
-pub use option::{Linger, SocketOption};
+pub use option::SocketOption;
 pub use readiness::Readiness;
 pub use stream::{RecvFlags, SendFlags, Shutdown};
 pub use table::{Family, Fd};

@@ -6,8 +6,8 @@ use super::table::{Fd, Kind};
 use core::time::Duration;
 use tcp_ha_engine::{ConnectionInfo, ConnectionOptions, Instant, KeepaliveConfig};
 
-/// SO_LINGER.
-pub type Linger = Option<Duration>;
+/// The smallest SO_SNDBUF in octets (as Linux has it).
+const MIN_SEND_BUFFER: usize = 4_608;
 
 /// An option with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub enum SocketOption {
     /// TCP_NOTSENT_LOWAT in octets.
     NotSentLowWater(u32),
     /// SO_LINGER.
-    Linger(Linger),
+    Linger(Option<Duration>),
+    /// TCP_MAXSEG in octets.
+    MaxSegment(u16),
     /// TCP_INQ: each receive tells how much is left.
     TellRest(bool),
 }
@@ -56,45 +58,44 @@ impl Host {
         }
         match option {
             SocketOption::Cork(on) => {
-                self.table.stream_mut(fd)?.corked = on;
+                self.table.stream_mut(fd)?.outgoing.corked = on;
                 if !on {
-                    self.hand_over(fd, 1)?;
+                    self.hand_over_all(fd)?;
                 }
             }
-            // A segment that waits for company goes out at once.
-            SocketOption::NoDelay(true)
-                if self.table.stream(fd).is_ok_and(|stream| !stream.corked) =>
-            {
-                self.hand_over(fd, 1)?;
+            // What is queued goes out even where it is corked (as Linux has it).
+            SocketOption::NoDelay(true) if self.table.stream(fd).is_ok() => {
+                self.hand_over_all(fd)?;
             }
             SocketOption::SendBuffer(octets) => {
                 if let Ok(stream) = self.table.stream_mut(fd) {
-                    stream.send_buffer = Some(octets.saturating_mul(2).max(4_608));
+                    let least = MIN_SEND_BUFFER;
+                    stream.outgoing.buffer = Some(octets.saturating_mul(2).max(least));
                 }
             }
             SocketOption::NotSentLowWater(octets) => {
-                self.table.stream_mut(fd)?.notsent_lowat = Some(octets);
+                self.table.stream_mut(fd)?.outgoing.lowat = Some(octets);
             }
-            SocketOption::Linger(linger) => {
-                if let Ok(stream) = self.table.stream_mut(fd) {
-                    stream.linger = linger;
-                }
-            }
-            SocketOption::TellRest(on) => {
-                if let Ok(stream) = self.table.stream_mut(fd) {
-                    stream.tells_rest = on;
-                }
-            }
+            SocketOption::TellRest(on) => self.table.stream_mut(fd)?.tells_rest = on,
             _ => {}
         }
         Ok(())
     }
 
     fn apply(&mut self, fd: Fd, options: ConnectionOptions) -> Result<(), Errno> {
-        if let Kind::Stream(stream) = self.kind_of(fd)?
-            && let Some(id) = stream.id
-        {
-            self.with_engine(|engine, now, fx| engine.set_options(now, id, options, fx))?;
+        let socket = self.table.socket_mut(fd)?;
+        match &mut socket.kind {
+            Kind::Fresh => {}
+            Kind::Stream(stream) => {
+                if let Some(id) = stream.id {
+                    self.with_engine(|engine, now, fx| engine.set_options(now, id, options, fx))?;
+                }
+            }
+            Kind::Listener(listener) => {
+                let local = socket.local.ok_or(Errno::Invalid)?;
+                self.engine.unlisten(listener.id);
+                listener.id = self.engine.listen(local, options, listener.backlog)?;
+            }
         }
         Ok(())
     }
@@ -115,17 +116,17 @@ impl Host {
     /// SO_SNDBUF in octets.
     pub fn send_buffer(&self, fd: Fd) -> Result<usize, Errno> {
         let chosen = match self.kind_of(fd)? {
-            Kind::Stream(stream) => stream.send_buffer,
+            Kind::Stream(stream) => stream.outgoing.buffer,
             _ => self.config.send_buffer,
         };
         Ok(chosen.unwrap_or(self.config.engine.send_capacity))
     }
 
-    /// TCP_NOTSENT_LOWAT in octets, where one is set.
+    /// TCP_NOTSENT_LOWAT in octets, where one was set on the socket.
     pub fn notsent_lowat(&self, fd: Fd) -> Result<Option<u32>, Errno> {
         match self.kind_of(fd)? {
-            Kind::Stream(stream) => Ok(stream.notsent_lowat),
-            _ => Ok(self.config.notsent_lowat),
+            Kind::Stream(stream) => Ok(stream.outgoing.lowat),
+            _ => Ok(None),
         }
     }
 
@@ -144,9 +145,9 @@ impl Host {
         Ok(self.table.stream(fd)?.tells_rest)
     }
 
-    /// When text was last received.
-    pub fn received_at(&self, fd: Fd) -> Result<Option<Instant>, Errno> {
-        Ok(self.table.stream(fd)?.received_at)
+    /// When the handshake of a stream was over.
+    pub fn opened_at(&self, fd: Fd) -> Result<Instant, Errno> {
+        Ok(self.table.stream(fd)?.opened_at)
     }
 
     /// The connection of a stream, as the engine shows it; `None` when it is over.
@@ -171,6 +172,8 @@ fn choose(options: &mut ConnectionOptions, option: SocketOption) {
         }
         SocketOption::TrafficClass(class) => options.dscp = class >> 2,
         SocketOption::HopLimit(limit) => options.hop_limit = limit,
+        SocketOption::Linger(linger) => options.linger = linger,
+        SocketOption::MaxSegment(octets) => options.max_segment = Some(octets),
         _ => {}
     }
 }

@@ -33,34 +33,21 @@ impl Host {
                 readable: !listener.queue.is_empty(),
                 ..Readiness::default()
             }),
-            Kind::Stream(stream) => Ok(self.poll_stream(fd, stream)),
+            Kind::Stream(stream) => Ok(self.poll_stream(stream)),
         }
     }
 
-    fn poll_stream(&self, fd: Fd, stream: &Stream) -> Readiness {
+    fn poll_stream(&self, stream: &Stream) -> Readiness {
         let over = stream.id.is_none();
         let read_over = stream.peer_closed || stream.read_shut || over;
         let write_over = stream.write_shut || over;
         let connecting = stream.opening == Opening::Connecting && !over;
         Readiness {
             readable: !stream.unread.is_empty() || read_over || stream.error.is_some(),
-            writable: write_over || (!connecting && self.has_write_space(fd, stream)),
+            writable: write_over || (!connecting && self.is_writable(stream)),
             read_hangup: read_over,
             hangup: read_over && write_over,
             error: stream.error.is_some(),
         }
-    }
-
-    /// A third of the buffer is free, and little of what is queued is unsent (as Linux has
-    /// it).
-    fn has_write_space(&self, fd: Fd, stream: &Stream) -> bool {
-        let queued = self.queued(stream);
-        let room = self.send_room(fd).unwrap_or(0);
-        let info = stream.id.and_then(|id| self.engine.connection(id));
-        let unsent = info.map_or(0, |info| info.snd_end.saturating_sub(info.snd_nxt));
-        let low = stream
-            .notsent_lowat
-            .is_none_or(|limit| unsent < u64::from(limit));
-        room >= queued / 2 && room > 0 && low
     }
 }

@@ -1,7 +1,8 @@
 //! The user's end of one connection.
 
+use super::chronograph::Chronograph;
 use super::errno::Errno;
-use core::time::Duration;
+use super::sending::Outgoing;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use tcp_ha_engine::{ConnectionId, Instant};
@@ -20,6 +21,8 @@ pub struct RecvFlags {
 pub struct SendFlags {
     /// MSG_MORE: hold a trailing part of a segment back, more is to come.
     pub more: bool,
+    /// MSG_EOR: no segment holds octets of before and after the end of these.
+    pub record: bool,
     /// MSG_DONTWAIT: never block.
     pub dont_wait: bool,
 }
@@ -54,6 +57,8 @@ pub(super) struct Stream {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) opening: Opening,
+    /// When the handshake was over.
+    pub(super) opened_at: Instant,
     /// What SO_ERROR would say.
     pub(super) error: Option<Errno>,
     /// Octets that were received and not read.
@@ -64,22 +69,12 @@ pub(super) struct Stream {
     pub(super) peer_closed: bool,
     pub(super) read_shut: bool,
     pub(super) write_shut: bool,
-    /// Octets that TCP_CORK or MSG_MORE hold back: less than a segment.
-    pub(super) held: Vec<u8>,
-    /// When `held` goes out all the same.
-    pub(super) held_until: Option<Instant>,
-    /// TCP_CORK.
-    pub(super) corked: bool,
-    /// SO_SNDBUF as set, doubled as Linux does.
-    pub(super) send_buffer: Option<usize>,
-    /// TCP_NOTSENT_LOWAT.
-    pub(super) notsent_lowat: Option<u32>,
+    /// What has not been given to the engine, and how much the user may write.
+    pub(super) outgoing: Outgoing,
+    /// What sending waits for.
+    pub(super) chronograph: Chronograph,
     /// TCP_INQ: each receive tells how much is left.
     pub(super) tells_rest: bool,
-    /// SO_LINGER.
-    pub(super) linger: Option<Duration>,
-    /// When text was last received.
-    pub(super) received_at: Option<Instant>,
 }
 
 impl Stream {
@@ -88,26 +83,23 @@ impl Stream {
         local: SocketAddr,
         remote: SocketAddr,
         opening: Opening,
+        opened_at: Instant,
     ) -> Stream {
         Stream {
             id: Some(id),
             local,
             remote,
             opening,
+            opened_at,
             error: None,
             unread: VecDeque::new(),
             pulled: 0,
             peer_closed: false,
             read_shut: false,
             write_shut: false,
-            held: Vec::new(),
-            held_until: None,
-            corked: false,
-            send_buffer: None,
-            notsent_lowat: None,
+            outgoing: Outgoing::default(),
+            chronograph: Chronograph::new(opened_at),
             tells_rest: false,
-            linger: None,
-            received_at: None,
         }
     }
 

@@ -67,6 +67,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) id: ListenerId,
+    /// Half-open connections at a time.
+    pub(super) backlog: usize,
     /// Connections that nobody has accepted.
     pub(super) queue: VecDeque<Stream>,
 }
