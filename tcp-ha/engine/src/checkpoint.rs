@@ -4,8 +4,8 @@
 //! that must survive. Sequence positions are 64 bits wide: SYN is 0, the first octet 1;
 //! moments are in the time domain of the engine that took the snapshot.
 //!
-//! Dropped, because the peer still holds what was not acknowledged: SACK scoreboard,
-//! out-of-order queue, a pending delayed ACK, a running RTT measurement.
+//! Dropped, because the peer still holds what was not acknowledged: SACK scoreboard, records
+//! of the segments on the way and loss recovery, out-of-order queue, a pending delayed ACK.
 
 use crate::auth::AuthState;
 use crate::config::ConnectionOptions;
@@ -90,7 +90,7 @@ pub struct LifecycleState {
 pub struct SendState {
     /// SND.UNA: oldest unacknowledged position.
     pub una: u64,
-    /// SND.NXT: next position to send; back at `una` after a timeout.
+    /// SND.NXT: next position to send that never was.
     pub nxt: u64,
     /// SND.MAX: end of what was ever sent.
     pub max: u64,
@@ -134,8 +134,14 @@ pub struct RecvState {
 pub struct RttState {
     /// SRTT, once measured.
     pub srtt: Option<Duration>,
-    /// RTTVAR.
+    /// RTTVAR: mean deviation of the samples.
     pub rttvar: Duration,
+    /// The variance term of the RTO: the peak of 4 RTTVAR, which decays once a round trip.
+    pub variance: Duration,
+    /// The peak of the round trip at hand.
+    pub variance_peak: Duration,
+    /// Position whose acknowledgement ends that round trip.
+    pub round_end: u64,
     /// RTO without backoff.
     pub rto: Duration,
     /// The newest TSval sent; the next is never older.
@@ -144,21 +150,16 @@ pub struct RttState {
     pub tsecr_floor: Option<u32>,
 }
 
-/// Congestion control (RFC 5681, 6582, 6675).
+/// Congestion control (RFC 5681, RFC 9438), in segments. What is lost and what is being
+/// repaired does not travel: a survivor finds out anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CongestionState {
-    /// Congestion window in octets.
-    pub cwnd: u64,
-    /// Slow start threshold in octets.
-    pub ssthresh: u64,
-    /// Duplicate acknowledgements in a row.
-    pub dup_acks: u32,
-    /// While in fast recovery, the position whose acknowledgement ends it.
-    pub recovery: Option<u64>,
-    /// RFC 6582 `recover`: no fast retransmit below it after a timeout.
-    pub recover: u64,
-    /// RFC 6675 HighRxt: end of what was retransmitted in this recovery.
-    pub high_rxt: u64,
+    /// Congestion window.
+    pub cwnd: u32,
+    /// Slow start threshold.
+    pub ssthresh: u32,
+    /// CUBIC's W_max: the window before the last reduction; 0 where there was none.
+    pub w_max: u32,
 }
 
 /// Deadlines, `None` where not running, and how often each has fired in a row.

@@ -19,7 +19,8 @@ pub struct Config {
     pub max_half_open: usize,
     /// Out-of-order ranges kept per connection. 1 to 1024.
     pub max_reassembly_ranges: usize,
-    /// Smallest variance term of the RTO: RTO = SRTT + max(min_rto, 4 RTTVAR).
+    /// Smallest variance term of the RTO: RTO = SRTT + max(min_rto, 4 RTTVAR)
+    /// (the variance decays slowly, as Linux has it).
     ///
     /// The default is 200 ms, not the 1 s of RFC 6298: peers delay acknowledgements by
     /// at most 200 ms (Linux, the BSDs), so a timeout before SRTT + 200 ms could be
@@ -32,6 +33,8 @@ pub struct Config {
     /// How long an acknowledgement may wait for company (RFC 9293 MUST-40: below
     /// 500 ms). 0 acknowledges at once.
     pub delayed_ack: Duration,
+    /// Let the congestion window shrink while nothing is sent (RFC 5681 4.1, RFC 2861).
+    pub restart_after_idle: bool,
     /// Maximum segment lifetime; TIME-WAIT lasts two of them.
     pub msl: Duration,
     /// Silence of the peer after which FIN-WAIT-2 is given up; its whole length where the user
@@ -87,6 +90,7 @@ impl Default for Config {
             max_rto: Duration::from_secs(60),
             initial_rto: Duration::from_secs(1),
             delayed_ack: Duration::from_millis(40),
+            restart_after_idle: true,
             msl: Duration::from_secs(30),
             fin_wait_2_limit: Duration::from_secs(120),
             syn_retries: 7,
@@ -158,6 +162,18 @@ pub struct ConnectionOptions {
     /// Largest segment to announce and to send, in octets of text and options (RFC 9293
     /// 3.7.1). At least 88.
     pub max_segment: Option<u16>,
+    /// How the congestion window grows and shrinks.
+    pub congestion: CongestionAlgorithm,
+}
+
+/// How the congestion window grows and shrinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CongestionAlgorithm {
+    /// CUBIC (RFC 9438), with HyStart.
+    #[default]
+    Cubic,
+    /// Reno (RFC 5681).
+    Reno,
 }
 
 impl Default for ConnectionOptions {
@@ -173,6 +189,7 @@ impl Default for ConnectionOptions {
             connect_timeout: None,
             linger: None,
             max_segment: None,
+            congestion: CongestionAlgorithm::default(),
         }
     }
 }

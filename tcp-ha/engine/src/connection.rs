@@ -8,15 +8,17 @@ use crate::checkpoint::{
     SendState, TimersState,
 };
 use crate::config::{Config, ConnectionOptions, ReceiveMode};
+use crate::congestion::Growth;
 use crate::counters::Counters;
 use crate::effects::{CloseCause, Effects, Envelope};
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
 use crate::options::MAX_WINDOW_SCALE;
+use crate::outstanding::Outstanding;
 use crate::path_mtu::PathSearch;
 use crate::rate_limit::RateLimit;
+use crate::recovery::Recovery;
 use crate::recv_buffer::RecvBuffer;
-use crate::scoreboard::Scoreboard;
 use crate::segment::HEADER_LEN;
 use crate::send_buffer::SendBuffer;
 use crate::seq::SeqNum;
@@ -62,8 +64,12 @@ pub(crate) struct Connection {
 
     /// Octets beyond RCV.NXT.
     pub(crate) assembler: Assembler,
-    /// What the peer holds beyond SND.UNA.
-    pub(crate) scoreboard: Scoreboard,
+    /// The segments on the way.
+    pub(crate) outstanding: Outstanding,
+    /// What is lost, and what is done about it.
+    pub(crate) recovery: Recovery,
+    /// How the congestion window grows.
+    pub(crate) growth: Growth,
     /// What was counted here.
     pub(crate) tally: Tally,
     /// The rest of what a checkpoint drops.
@@ -99,8 +105,8 @@ pub(crate) struct Passing {
     pub(crate) largest_text: u64,
     /// Duplicate range to report (RFC 2883).
     pub(crate) dsack: Option<(u64, u64)>,
-    /// Position and sending time of the segment whose round trip is measured (Karn).
-    pub(crate) timed: Option<(u64, Instant)>,
+    /// Sending time of our SYN, as long as it was sent once.
+    pub(crate) syn_sent_at: Option<Instant>,
     /// After a takeover: until then, or until the peer has answered the first words, nothing
     /// that was sent before is sent again.
     pub(crate) hold_until: Option<Instant>,
@@ -177,6 +183,7 @@ impl Connection {
             connection.passing.quick_acks = 0;
         }
         connection.rtt.tsval_sent = connection.timestamp_clock(ctx.now);
+        connection.recovery.rto_min = config.min_rto;
         connection
     }
 
@@ -210,7 +217,9 @@ impl Connection {
             send_buffer,
             recv_buffer,
             assembler: Assembler::default(),
-            scoreboard: Scoreboard::default(),
+            outstanding: Outstanding::default(),
+            recovery: Recovery::default(),
+            growth: Growth::default(),
             tally: Tally::default(),
             passing: Passing {
                 quick_acks,
@@ -243,7 +252,9 @@ impl Connection {
             recv_buffer: _,
             // Dropped: the peer still holds what was not acknowledged.
             assembler: _,
-            scoreboard: _,
+            outstanding: _,
+            recovery: _,
+            growth: _,
             tally: _,
             passing: _,
             // Keys travel once, as a record of their own.

@@ -91,6 +91,10 @@ pub struct Counters {
     pub timeouts: u64,
     /// Recoveries started by duplicate or selective acknowledgements.
     pub fast_recoveries: u64,
+    /// Tail loss probes sent.
+    pub tail_loss_probes: u64,
+    /// Recoveries and timeouts that proved needless and were taken back.
+    pub spurious_recoveries: u64,
     /// Zero-window probes sent.
     pub window_probes: u64,
     /// Keepalive probes sent.

@@ -3,6 +3,7 @@
 use crate::connection::Connection;
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
+use crate::recovery::Phase as RecoveryPhase;
 use crate::state::{Opener, State};
 use crate::tally::Tally;
 use crate::time::Instant;
@@ -65,16 +66,28 @@ pub struct ConnectionInfo {
     pub rttvar: Duration,
     /// Retransmission timeout, without backoff.
     pub rto: Duration,
-    /// Congestion window in octets.
-    pub cwnd: u64,
-    /// Slow start threshold in octets.
-    pub ssthresh: u64,
-    /// Octets that were sent and neither acknowledged nor selectively acknowledged.
+    /// Congestion window in segments.
+    pub cwnd: u32,
+    /// Slow start threshold in segments; 2,147,483,647 before the first loss.
+    pub ssthresh: u32,
+    /// Octets sent and not acknowledged, a FIN counted.
     pub unacknowledged: u64,
-    /// Octets beyond SND.UNA that the peer holds, as its SACK blocks say.
-    pub sacked: u64,
-    /// Duplicate acknowledgements in a row.
-    pub dup_acks: u32,
+    /// Segments sent and not acknowledged.
+    pub unacked: u32,
+    /// Of these, SACKed; without SACK, duplicate ACKs counted.
+    pub sacked: u32,
+    /// Of these, taken for lost.
+    pub lost: u32,
+    /// Of these, retransmitted and on the way again.
+    pub retransmitting: u32,
+    /// Largest distance in segments by which one came late; 3 where none did.
+    pub reordering: u32,
+    /// Times that segments came late.
+    pub reordering_seen: u32,
+    /// Smallest round-trip time of the last minutes.
+    pub min_rtt: Option<Duration>,
+    /// Where loss recovery is.
+    pub recovery: RecoveryPhase,
     /// Retransmission timeouts in a row.
     pub backoff: u8,
     /// Probes in a row that are not answered: of a shut window, or keepalive.
@@ -100,6 +113,10 @@ pub struct ConnectionInfo {
 pub struct RunningTimers {
     /// Retransmission.
     pub retransmit: Option<Instant>,
+    /// Tail loss probe (RFC 8985).
+    pub tail_loss_probe: Option<Instant>,
+    /// End of the reordering window (RFC 8985).
+    pub reordering: Option<Instant>,
     /// Probe of a shut window.
     pub persist: Option<Instant>,
     /// Keepalive.
@@ -117,7 +134,6 @@ impl Connection {
     pub(crate) fn info(&self) -> ConnectionInfo {
         let (send, recv) = (&self.send, &self.recv);
         let text_end = self.recv_text_end();
-        let sacked = self.scoreboard.sacked(send.una, send.max);
         ConnectionInfo {
             id: self.id,
             tuple: self.identity.tuple,
@@ -148,9 +164,15 @@ impl Connection {
             rto: self.rtt.rto,
             cwnd: self.congestion.cwnd,
             ssthresh: self.congestion.ssthresh,
-            unacknowledged: send.max - send.una - sacked,
-            sacked,
-            dup_acks: self.congestion.dup_acks,
+            unacknowledged: send.max - send.una,
+            unacked: self.outstanding.len(),
+            sacked: self.outstanding.sacked(),
+            lost: self.outstanding.lost(),
+            retransmitting: self.outstanding.retransmitted(),
+            reordering: self.recovery.rack.reordering,
+            reordering_seen: self.recovery.rack.reordering_seen,
+            min_rtt: self.recovery.rack.min_rtt(),
+            recovery: self.recovery.phase,
             backoff: self.timers.retransmits,
             probes: self.timers.persists.max(self.timers.keepalives),
             timers: self.running_timers(),
@@ -170,6 +192,8 @@ impl Connection {
             persist: timers.persist,
             keepalive: timers.keepalive,
             linger: timers.linger,
+            tail_loss_probe: self.recovery.tail.timer,
+            reordering: self.recovery.rack.timer,
             delayed_ack: self.passing.delayed_ack,
             path: timers.path,
         }

@@ -32,7 +32,10 @@ mod keyed_hash;
 pub mod options;
 mod orphan;
 mod output;
+mod outstanding;
 mod path_mtu;
+mod prr;
+mod rack;
 mod rate_limit;
 mod recovery;
 mod recv;
@@ -47,7 +50,9 @@ pub mod segment;
 mod send;
 mod send_buffer;
 mod seq;
+mod spurious;
 mod state;
+mod tail_loss;
 mod tally;
 mod time;
 mod timer_queue;
@@ -59,7 +64,7 @@ pub use checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
     SendState, TimersState,
 };
-pub use config::{Config, ConnectionOptions, KeepaliveConfig, ReceiveMode};
+pub use config::{Config, CongestionAlgorithm, ConnectionOptions, KeepaliveConfig, ReceiveMode};
 pub use counters::{Counters, DropReason};
 pub use effects::{CloseCause, Effects, Event, SegmentOut};
 pub use engine::{Arrival, Engine};
@@ -67,6 +72,7 @@ pub use error::{Error, RestoreError};
 pub use four_tuple::FourTuple;
 pub use ids::{ConnectionId, ListenerId};
 pub use info::{ConnectionInfo, RunningTimers};
+pub use recovery::Phase as RecoveryPhase;
 pub use secrets::Secrets;
 pub use seq::SeqNum;
 pub use state::{Opener, State};

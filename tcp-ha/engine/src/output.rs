@@ -220,11 +220,11 @@ impl Connection {
             Flags::SYN.with(Flags::ACK)
         };
         if self.send.max > 0 {
-            self.passing.timed = None;
+            self.passing.syn_sent_at = None;
             self.passing.retransmits += 1;
             ctx.counters.retransmits += 1;
         } else {
-            self.passing.timed = Some((1, ctx.now));
+            self.passing.syn_sent_at = Some(ctx.now);
         }
         self.send.nxt = self.send.nxt.max(1);
         self.send.max = self.send.max.max(1);

@@ -85,9 +85,7 @@ impl Connection {
         self.passing.path = PathSearch::default();
         self.timers.path = Some(ctx.now + keep);
         if self.state().may_transmit() {
-            self.send.nxt = self.send.una;
-            self.congestion.recovery = None;
-            self.passing.timed = None;
+            self.resend_oversized();
         }
     }
 
@@ -110,7 +108,7 @@ impl Connection {
     /// Octets of text of the next new segment, where a probe is to be made of it.
     pub(crate) fn probe_text(&self) -> Option<u64> {
         let PathSearch { candidate, probe } = self.passing.path;
-        let quiet = probe.is_none() && self.congestion.recovery.is_none();
+        let quiet = probe.is_none() && !self.recovery.phase.is_repairing();
         candidate
             .filter(|_| quiet)
             .map(|packet| self.mss_within(packet))

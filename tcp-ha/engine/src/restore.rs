@@ -6,6 +6,7 @@ use crate::checkpoint::{
     SendState, TimersState,
 };
 use crate::config::Config;
+use crate::congestion::{CWND_MAX, SSTHRESH_UNSET};
 use crate::connection::Connection;
 use crate::error::RestoreError;
 use crate::ids::ConnectionId;
@@ -69,7 +70,10 @@ impl Connection {
             }
         };
         let recv_buffer = RecvBuffer::new(state.recv.read, received);
-        Ok(Connection::from_state(id, &state, send_buffer, recv_buffer))
+        let mut connection = Connection::from_state(id, &state, send_buffer, recv_buffer);
+        connection.recovery.rto_min = config.min_rto;
+        connection.cut_outstanding();
+        Ok(connection)
     }
 }
 
@@ -92,7 +96,7 @@ impl ConnectionState {
         send.check(lifecycle)?;
         recv.check(lifecycle)?;
         rtt.check(config)?;
-        congestion.check(send)?;
+        congestion.check()?;
         timers.check()
     }
 
@@ -244,6 +248,9 @@ impl RttState {
         let RttState {
             srtt,
             rttvar,
+            variance,
+            variance_peak,
+            round_end: _,
             rto,
             tsval_sent: _,
             tsecr_floor: _,
@@ -251,6 +258,8 @@ impl RttState {
         let longest = Duration::from_secs(3_600);
         ensure(srtt.is_none_or(|srtt| srtt <= longest), "rtt.srtt")?;
         ensure(rttvar <= longest, "rtt.rttvar")?;
+        ensure(variance <= longest * 4, "rtt.variance")?;
+        ensure(variance_peak <= longest * 4, "rtt.variance_peak")?;
         ensure(
             rto >= config.min_rto.min(config.initial_rto) && rto <= longest,
             "rtt.rto",
@@ -259,23 +268,16 @@ impl RttState {
 }
 
 impl CongestionState {
-    fn check(&self, send: &SendState) -> Checked {
+    fn check(&self) -> Checked {
         let CongestionState {
             cwnd,
             ssthresh,
-            dup_acks: _,
-            recovery,
-            recover,
-            high_rxt,
+            w_max,
         } = *self;
-        ensure((1..=1 << 40).contains(&cwnd), "congestion.cwnd")?;
-        ensure((1..=1 << 40).contains(&ssthresh), "congestion.ssthresh")?;
-        ensure(
-            recovery.is_none_or(|at| at <= send.max),
-            "congestion.recovery",
-        )?;
-        ensure(recover <= send.max, "congestion.recover")?;
-        ensure(high_rxt <= send.max, "congestion.high_rxt")
+        ensure((1..=CWND_MAX).contains(&cwnd), "congestion.cwnd")?;
+        let reached = (1..=CWND_MAX).contains(&ssthresh);
+        ensure(reached || ssthresh == SSTHRESH_UNSET, "congestion.ssthresh")?;
+        ensure(w_max <= CWND_MAX, "congestion.w_max")
     }
 }
 

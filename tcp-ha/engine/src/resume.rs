@@ -1,6 +1,7 @@
 //! The first words of a survivor, and octets that come after it.
 
 use crate::connection::{Connection, Context};
+use crate::recovery::Phase;
 use crate::segment::Segment;
 use crate::seq::SeqNum;
 use crate::state::State;
@@ -20,8 +21,7 @@ impl Connection {
     /// Nothing more leaves of what was sent before until the peer has said what it holds.
     pub(crate) fn resume(&mut self, ctx: &mut Context<'_>, timestamp_jump_ms: u32) {
         self.jump_timestamps(ctx, timestamp_jump_ms);
-        self.congestion.restarted(self.mss());
-        self.congestion.recover = self.send.max;
+        self.restart_after_takeover();
         self.timers.retransmit = None;
         self.timers.retransmits = 0;
         self.timers.persist = None;
@@ -32,7 +32,6 @@ impl Connection {
         if self.state() == State::FinWait2 {
             self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
         }
-        self.passing.timed = None;
         match self.state() {
             State::SynSent | State::SynReceived => self.emit_syn(ctx),
             State::TimeWait | State::FinWait2 => {
@@ -42,7 +41,7 @@ impl Connection {
                 }
             }
             _ => {
-                self.send.nxt = self.send.una;
+                self.resend_outstanding();
                 self.emit_ack(ctx);
                 let outstanding = self.send.una < self.send.max;
                 self.passing.hold_until = outstanding.then(|| ctx.now + self.hold_time());
@@ -52,6 +51,15 @@ impl Connection {
             }
         }
         self.transmit(ctx);
+    }
+
+    /// What the dead node had sent is taken for lost, and nobody is to blame.
+    fn resend_outstanding(&mut self) {
+        self.outstanding.mark_lost_where(|_| true);
+        self.recovery.high_seq = self.send.max;
+        if !self.outstanding.is_empty() {
+            self.recovery.phase = Phase::Resumed;
+        }
     }
 
     /// Two round trips: by then ACKs of what the dead node had sent are through.

@@ -13,31 +13,56 @@ impl RttState {
         RttState {
             srtt: None,
             rttvar: Duration::ZERO,
+            variance: Duration::ZERO,
+            variance_peak: Duration::ZERO,
+            round_end: 0,
             rto: config.initial_rto.min(config.max_rto),
             tsval_sent: 0,
             tsecr_floor: None,
         }
     }
 
-    /// Takes a sample in, RFC 6298 (2.2) and (2.3).
-    pub(crate) fn sample(&mut self, rtt: Duration, config: &Config) {
+    /// Takes a sample in, RFC 6298 (2.2) and (2.3); `una` and `max` are SND.UNA and SND.MAX.
+    ///
+    /// As in Linux the variance term is the peak of a round trip and decays by a quarter
+    /// in each, and a round trip that gets shorter does not count as variance.
+    pub(crate) fn sample(&mut self, rtt: Duration, una: u64, max: u64, config: &Config) {
         match self.srtt {
             None => {
                 self.srtt = Some(rtt);
                 self.rttvar = rtt / 2;
+                self.variance = (self.rttvar * 4).max(config.min_rto);
+                self.variance_peak = self.variance;
+                self.round_end = max;
             }
             Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
+                self.note_deviation(srtt, rtt);
                 self.srtt = Some((srtt * 7 + rtt) / 8);
+                self.variance_peak = self.variance_peak.max(self.rttvar * 4);
+                self.variance = self.variance.max(self.variance_peak);
+                if una > self.round_end {
+                    self.variance -= self.variance.saturating_sub(self.variance_peak) / 4;
+                    self.round_end = max;
+                    self.variance_peak = config.min_rto;
+                }
             }
         }
-        let variance = (self.rttvar * 4).max(config.min_rto);
+        let variance = self.variance.max(config.min_rto);
         self.rto = (self.srtt.unwrap_or(rtt) + variance).min(config.max_rto);
     }
 
-    /// The timeout after `retransmits` in a row, RFC 6298 (5.5).
-    pub(crate) fn backed_off(&self, retransmits: u8, config: &Config) -> Duration {
-        let factor = 1u32 << retransmits.min(MAX_BACKOFF);
+    fn note_deviation(&mut self, srtt: Duration, rtt: Duration) {
+        let deviation = srtt.abs_diff(rtt);
+        self.rttvar = if rtt < srtt && deviation > self.rttvar {
+            self.rttvar + (deviation - self.rttvar) / 32
+        } else {
+            (self.rttvar * 3 + deviation) / 4
+        };
+    }
+
+    /// The timeout doubled `times` times, RFC 6298 (5.5).
+    pub(crate) fn backed_off(&self, times: u8, config: &Config) -> Duration {
+        let factor = 1u32 << times.min(MAX_BACKOFF);
         self.rto.saturating_mul(factor).min(config.max_rto)
     }
 }

@@ -3,9 +3,6 @@
 use crate::connection::{Connection, Context};
 use crate::segment::Flags;
 
-/// Duplicate ACKs that let new data out before recovery begins (RFC 3042).
-const LIMITED_TRANSMIT: u64 = 2;
-
 /// A range of positions to be sent in one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
@@ -31,13 +28,15 @@ impl Connection {
         if self.state().may_transmit() {
             self.restart_after_idle(ctx);
             if self.passing.hold_until.is_none() {
-                while let Some(run) = self.next_repair() {
-                    self.send_run(ctx, run);
-                    self.congestion.high_rxt = self.congestion.high_rxt.max(run.end());
+                if !self.recovery.new_first {
+                    self.send_repairs(ctx);
                 }
-                while let Some(run) = self.next_run() {
-                    self.send_run(ctx, run);
-                    self.send.nxt = run.end();
+                self.send_new(ctx);
+                if self.recovery.new_first && self.send.max <= self.recovery.high_seq {
+                    // F-RTO has nothing new to send: retransmissions go on.
+                    self.recovery.new_first = false;
+                    self.recovery.frto = false;
+                    self.send_repairs(ctx);
                 }
             }
         }
@@ -45,81 +44,39 @@ impl Connection {
         self.arm_transmission(ctx);
     }
 
-    /// RFC 5681 4.1: after an idle time the congestion window proves nothing.
-    fn restart_after_idle(&mut self, ctx: &Context<'_>) {
-        let idle = self.send.una == self.send.max;
-        if idle && ctx.now.saturating_since(self.timers.sent_at) > self.rtt.rto {
-            self.congestion.restarted(self.mss());
+    fn has_room(&self) -> bool {
+        self.outstanding.flight() < self.congestion.cwnd
+    }
+
+    /// Sends again what is lost, as the congestion window allows.
+    fn send_repairs(&mut self, ctx: &mut Context<'_>) {
+        while self.has_room() {
+            let Some(index) = self.outstanding.next_repair() else {
+                return;
+            };
+            if !self.retransmit(ctx, index) {
+                return;
+            }
         }
     }
 
-    /// Octets thought to be on the way.
-    pub(crate) fn flight(&self) -> u64 {
-        let (una, nxt) = (self.send.una, self.send.nxt);
-        if self.scoreboard.is_empty() {
-            nxt - una
-        } else if self.congestion.recovery.is_some() {
-            self.scoreboard
-                .pipe(una, nxt, self.congestion.high_rxt, self.mss())
-        } else {
-            nxt - una - self.scoreboard.sacked(una, nxt)
+    fn send_new(&mut self, ctx: &mut Context<'_>) {
+        let before = self.send.max;
+        while self.has_room() {
+            let Some(run) = self.new_run() else {
+                break;
+            };
+            self.send_run(ctx, run);
         }
-    }
-
-    /// The next retransmission of fast recovery: the first unacknowledged segment, and with
-    /// SACK every other one that counts as lost (RFC 6582, RFC 6675 NextSeg rule 1).
-    fn next_repair(&self) -> Option<Run> {
-        let recovery = self.congestion.recovery?;
-        let mss = self.mss();
-        let head = self.congestion.high_rxt <= self.send.una;
-        let from = self
-            .scoreboard
-            .skip(self.congestion.high_rxt.max(self.send.una));
-        if from >= recovery {
-            return None;
+        if self.send.max > before || !self.has_room() {
+            self.note_usage();
         }
-        // The first retransmission does not wait for room.
-        let lost = self.scoreboard.is_lost(from, mss);
-        let room = self.flight() + mss <= self.congestion.cwnd;
-        if head || (lost && room) {
-            self.old_run(from)
-        } else {
-            None
-        }
-    }
-
-    /// What was sent before, from `from` on; `None` where it has not been supplied yet.
-    fn old_run(&self, from: u64) -> Option<Run> {
-        let stop = self.scoreboard.next_sacked(from).unwrap_or(u64::MAX);
-        let text_end = self.send_buffer.readable_end();
-        let to = (from + self.mss()).min(stop).min(text_end).max(from);
-        let fin = self.lifecycle.fin_sent && to == self.send.end && text_end == self.send.end;
-        (to > from || fin).then_some(Run { from, to, fin })
-    }
-
-    /// The next segment at SND.NXT: again after a timeout, else new.
-    fn next_run(&self) -> Option<Run> {
-        let from = self.scoreboard.skip(self.send.nxt);
-        let run = if from < self.send.max {
-            let run = self.old_run(from)?;
-            // A peer that shrank its window still gets the first segment (RFC 9293 3.8.6).
-            let fits = run.to <= self.send.una + self.send.wnd || from == self.send.una;
-            fits.then_some(run)?
-        } else {
-            self.new_run(from)?
-        };
-        let limited = match self.congestion.recovery {
-            Some(_) => 0,
-            None => u64::from(self.congestion.dup_acks).min(LIMITED_TRANSMIT) * self.mss(),
-        };
-        let room = self.congestion.cwnd + limited;
-        let len = run.to - run.from;
-        (self.flight() + len <= room).then_some(run)
     }
 
     /// The next segment that was never sent, where window, silly-window avoidance and Nagle
     /// let it out (RFC 9293 3.8.6.2.1, 3.7.4).
-    fn new_run(&self, from: u64) -> Option<Run> {
+    fn new_run(&self) -> Option<Run> {
+        let from = self.send.max;
         let text_end = self.send_buffer.readable_end();
         let window_end = self.send.una + self.send.wnd;
         let mss = self.next_size(from, text_end.min(window_end));
@@ -150,39 +107,72 @@ impl Connection {
     /// Octets of text of the next full segment: those of a path MTU probe where one is wanted
     /// and can go out whole.
     fn next_size(&self, from: u64, stop: u64) -> u64 {
-        let room = self.congestion.cwnd.saturating_sub(self.flight());
         self.probe_text()
-            .filter(|&text| from + text <= stop && text <= room)
+            .filter(|&text| from + text <= stop)
             .unwrap_or_else(|| self.mss())
     }
 
+    /// Sends a segment for the first time.
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
         let Run { from, to, fin } = run;
         self.note_path(ctx, from, to);
         if self.send.una == self.send.max {
             self.timers.progress_at = ctx.now;
         }
-        if from < self.send.max {
-            // Karn: what is sent twice measures nothing.
-            self.passing.timed = None;
-            self.passing.retransmits += 1;
-            self.tally.octets_retransmitted += to - from;
-            ctx.counters.retransmits += 1;
-        } else if self.passing.timed.is_none() {
-            self.passing.timed = Some((run.end(), ctx.now));
+        self.lifecycle.fin_sent |= fin;
+        if to > from && to - from < self.mss() {
+            self.send.small = to;
         }
+        self.send.max = run.end();
+        self.send.nxt = run.end();
+        self.outstanding.push(from, run.end(), ctx.now);
+        self.recovery.tail.rearm = true;
+        self.emit_run(ctx, run);
+    }
+
+    /// Sends the segment at `index` of those outstanding again. False where it cannot be
+    /// sent: its octets have not been supplied yet, or the peer's window has shrunk.
+    pub(crate) fn retransmit(&mut self, ctx: &mut Context<'_>, index: usize) -> bool {
+        let Some(&sent) = self.outstanding.at(index) else {
+            return false;
+        };
+        let from = sent.start;
+        let is_head = from == self.send.una;
+        // A peer that shrank its window still gets the first segment (RFC 9293 3.8.6).
+        if !is_head && sent.end > self.send.una + self.send.wnd {
+            return false;
+        }
+        let text_end = sent.end.min(self.send.end);
+        let limit = (from + self.mss()).min(self.send_buffer.readable_end());
+        let mut to = text_end;
+        if limit < text_end {
+            if limit <= from {
+                return false;
+            }
+            self.outstanding.split(index, limit);
+            to = limit;
+        }
+        let fin = to == text_end && sent.end > self.send.end;
+        self.note_path(ctx, from, to);
+        self.outstanding.note_retransmitted(index, ctx.now);
+        self.passing.retransmits += 1;
+        self.tally.octets_retransmitted += to - from;
+        ctx.counters.retransmits += 1;
+        self.emit_run(ctx, Run { from, to, fin });
+        self.note_retransmit_for_undo();
+        true
+    }
+
+    fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run) {
+        let Run { from, to, fin } = run;
         let mut flags = Flags::ACK;
         if to > from && to == self.send.end {
             flags = flags.with(Flags::PSH);
         }
         if fin {
             flags = flags.with(Flags::FIN);
-            self.lifecycle.fin_sent = true;
         }
-        if to > from && to - from < self.mss() {
-            self.send.small = to;
-        }
-        self.send.max = self.send.max.max(run.end());
+        self.recovery.prr.out += 1;
         self.timers.sent_at = ctx.now;
         self.emit(ctx, flags, from, to);
     }
@@ -190,38 +180,59 @@ impl Connection {
     /// Sends part of what the window allows although it is small: the override timeout of
     /// RFC 9293 3.8.6.2.1. False where the window is shut.
     pub(crate) fn send_small(&mut self, ctx: &mut Context<'_>) -> bool {
-        let from = self.send.nxt;
+        match self.small_run() {
+            Some(run) => {
+                self.send_run(ctx, run);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A segment of what was never sent, whatever its size.
+    fn small_run(&self) -> Option<Run> {
+        let from = self.send.max;
         let window_end = self.send.una + self.send.wnd;
         let to = (from + self.mss())
             .min(self.send_buffer.readable_end())
             .min(window_end);
-        if to <= from {
-            return false;
+        (to > from).then_some(Run {
+            from,
+            to,
+            fin: false,
+        })
+    }
+
+    /// A tail loss probe with octets that were never sent; neither the congestion window nor
+    /// Nagle holds it back. False where there are none.
+    pub(crate) fn send_probe_of_new(&mut self, ctx: &mut Context<'_>) -> bool {
+        match self.new_run().or_else(|| self.small_run()) {
+            Some(run) => {
+                self.send_run(ctx, run);
+                true
+            }
+            None => false,
         }
-        self.send_run(
-            ctx,
-            Run {
-                from,
-                to,
-                fin: false,
-            },
-        );
-        self.send.nxt = to;
-        true
     }
 
     /// Sends the first unacknowledged segment, whatever the windows say; false where there
     /// is none or its octets have not been supplied.
     pub(crate) fn send_head(&mut self, ctx: &mut Context<'_>) -> bool {
-        if self.send.una == self.send.max {
-            return false;
+        self.retransmit(ctx, 0)
+    }
+
+    /// Records for what a predecessor had sent, as this node would have cut it.
+    pub(crate) fn cut_outstanding(&mut self) {
+        let synchronized = self.send.una >= 1;
+        let mut start = self.send.una;
+        while synchronized && start < self.send.max {
+            let mut end = (start + self.mss()).min(self.send.max);
+            if end == self.send.end {
+                // A FIN goes with the octets before it.
+                end = self.send.max.min(end + 1);
+            }
+            self.outstanding.push(start, end, self.timers.sent_at);
+            start = end;
         }
-        let Some(mut run) = self.old_run(self.send.una) else {
-            return false;
-        };
-        run.to = run.to.min(self.send.max);
-        self.send_run(ctx, run);
-        self.send.nxt = run.end();
-        true
     }
 }

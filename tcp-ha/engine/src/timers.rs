@@ -45,6 +45,8 @@ impl Connection {
             self.user_timeout_at(),
             self.passing.delayed_ack,
             self.passing.hold_until,
+            self.recovery.tail.timer,
+            self.recovery.rack.timer,
         ]
         .into_iter()
         .flatten()
@@ -59,16 +61,20 @@ impl Connection {
         }
         let timers = &mut self.timers;
         if self.send.una < self.send.max {
-            let rto = self.rtt.backed_off(timers.retransmits, ctx.config);
+            let rto = self.rtt.backed_off(self.recovery.backoff, ctx.config);
             timers.retransmit.get_or_insert(ctx.now + rto);
             timers.persist = None;
             timers.persists = 0;
+            self.arm_probe(ctx.now);
             return;
         }
+        self.recovery.backoff = 0;
+        self.recovery.tail.timer = None;
+        self.recovery.rack.timer = None;
         timers.retransmit = None;
         timers.retransmits = 0;
         let held_back =
-            self.lifecycle.state.may_transmit() && self.send.nxt < self.send_buffer.readable_end();
+            self.lifecycle.state.may_transmit() && self.send.max < self.send_buffer.readable_end();
         if held_back {
             if timers.persist.is_none() && timers.persists == 0 {
                 timers.progress_at = ctx.now;
@@ -132,6 +138,12 @@ impl Connection {
         if due(self.passing.hold_until) {
             self.passing.hold_until = None;
         }
+        if due(self.recovery.rack.timer) {
+            self.on_reordering_timeout(ctx);
+        }
+        if due(self.recovery.tail.timer) {
+            self.on_probe_timeout(ctx);
+        }
         if due(self.timers.retransmit) {
             self.on_retransmit_timeout(ctx);
         }
@@ -158,19 +170,13 @@ impl Connection {
         self.tally.timeouts += 1;
         self.timers.retransmits += 1;
         self.timers.retransmit = None;
-        self.passing.timed = None;
+        self.recovery.backoff = self.recovery.backoff.saturating_add(1);
         if matches!(self.state(), State::SynSent | State::SynReceived) {
             self.emit_syn(ctx);
             return;
         }
-        let (flight, mss) = (self.flight(), self.mss());
-        self.congestion
-            .timed_out(flight, mss, self.timers.retransmits);
-        self.congestion.recover = self.send.max;
-        // RFC 2018 section 8: the peer may have reneged.
-        self.scoreboard.clear();
         self.passing.hold_until = None;
-        self.send.nxt = self.send.una;
+        self.enter_loss(ctx.now);
         self.suspect_path(ctx);
     }
 

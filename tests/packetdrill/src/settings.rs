@@ -46,6 +46,8 @@ impl Settings {
         engine.timestamps = flag("tcp_timestamps").unwrap_or(engine.timestamps);
         engine.sack = flag("tcp_sack").unwrap_or(engine.sack);
         engine.window_scaling = flag("tcp_window_scaling").unwrap_or(engine.window_scaling);
+        engine.restart_after_idle =
+            flag("tcp_slow_start_after_idle").unwrap_or(engine.restart_after_idle);
         engine.syn_retries = small("tcp_syn_retries").unwrap_or(engine.syn_retries);
         engine.syn_ack_retries = small("tcp_synack_retries").unwrap_or(engine.syn_ack_retries);
         engine.max_retransmits = small("tcp_retries2").unwrap_or(engine.max_retransmits);

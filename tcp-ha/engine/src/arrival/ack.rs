@@ -5,9 +5,7 @@ use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::{CloseCause, Event};
 use crate::segment::{Flags, Segment};
-use crate::seq::SeqNum;
 use crate::state::{Opener, State};
-use core::time::Duration;
 
 impl Connection {
     pub(super) fn check_ack(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) -> Step {
@@ -37,22 +35,26 @@ impl Connection {
             return self.drop_segment(ctx, DropReason::AckTooNew);
         }
         self.release_hold(segment, ack);
-        let news = self.note_sack(segment);
+        self.take_acknowledgement(ctx, arriving, ack);
+        self.follow_fin_acked(ctx)
+    }
+
+    /// Acknowledged octets leave, the window moves, losses are found. An ACK older than
+    /// SND.UNA still tells what the peer holds.
+    fn take_acknowledgement(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>, ack: u64) {
+        let segment = arriving.segment;
+        let outstanding = !self.outstanding.is_empty();
+        self.begin_news(segment);
+        self.take_sacks(ctx, segment, ack);
         let window_changed = self.update_window(arriving, ack);
+        let old = ack < self.send.una;
+        self.recovery.news.is_other_than_duplicate |= window_changed || old;
         if ack > self.send.una {
             self.advance_una(ctx, ack, segment);
-        } else if ack == self.send.una && self.send.una < self.send.max {
-            let pure = segment.is_empty();
-            let duplicate = if self.identity.sack_permitted {
-                news
-            } else {
-                pure && !window_changed
-            };
-            if duplicate {
-                self.duplicate_ack(ctx);
-            }
         }
-        self.follow_fin_acked(ctx)
+        if outstanding && (!old || self.recovery.news.sacked || self.recovery.news.dsack) {
+            self.react(ctx);
+        }
     }
 
     /// Enters ESTABLISHED; where the user has closed already, goes straight on.
@@ -76,7 +78,7 @@ impl Connection {
         self.passing.soft_error = None;
         if self.timers.retransmits > 0 {
             // RFC 5681 3.1: the path has lost our SYN.
-            self.congestion.cwnd = self.mss();
+            self.congestion.cwnd = 1;
         }
         ctx.fx.events.push(match self.identity.opener {
             Opener::Active => Event::Connected { id: self.id },
@@ -111,18 +113,25 @@ impl Connection {
 
     /// SND.UNA := `ack`, with all that follows from it.
     pub(super) fn advance_una(&mut self, ctx: &mut Context<'_>, ack: u64, segment: &Segment<'_>) {
-        let flight = self.flight();
         let before = self.send_offset(self.send.una);
-        let acked = ack - self.send.una;
-        self.sample_rtt(ctx, ack, segment);
+        let rack = &mut self.recovery.rack;
+        let taken = self
+            .outstanding
+            .acknowledge(ack, |sent| rack.delivered(sent, ctx.now));
+        self.recovery.news.una_advanced = true;
+        self.note_taken(&taken);
+        if !self.identity.sack_permitted && taken.acked > 0 {
+            let delivered = self.outstanding.consume_duplicates(taken.acked);
+            self.recovery.news.delivered = delivered;
+        }
         self.send.una = ack;
         self.tally.octets_acked += self.send_offset(ack) - before;
         self.passing.soft_error = None;
         self.prove_path(ctx);
         self.send.nxt = self.send.nxt.max(ack);
         self.send_buffer.trim(ack.min(self.send.end));
-        self.scoreboard.trim(ack);
-        self.advancing_ack(acked, flight);
+        self.sample_rtt(ctx, &taken, segment);
+        self.recovery.tail.rearm = true;
         // RFC 6298 (5.3): the timer begins anew, where something is outstanding.
         self.timers.retransmit = None;
         self.timers.retransmits = 0;
@@ -136,37 +145,6 @@ impl Connection {
                 .events
                 .push(Event::Acknowledged { id: self.id, upto });
         }
-    }
-
-    /// The measured segment where there is one, else the echoed timestamp: a retransmission
-    /// spoils the former and not the latter (RFC 7323 section 4).
-    fn sample_rtt(&mut self, ctx: &Context<'_>, ack: u64, segment: &Segment<'_>) {
-        if let Some((end, sent_at)) = self.passing.timed {
-            if ack >= end {
-                self.passing.timed = None;
-                self.rtt
-                    .sample(ctx.now.saturating_since(sent_at), ctx.config);
-            }
-            return;
-        }
-        let Some(timestamps) = segment.options.timestamps else {
-            return;
-        };
-        if !self.identity.timestamps || timestamps.echo == 0 {
-            return;
-        }
-        let echo = SeqNum(timestamps.echo);
-        let too_old = self
-            .rtt
-            .tsecr_floor
-            .is_some_and(|floor| echo.before(SeqNum(floor)));
-        let clock = self.timestamp_clock(ctx.now);
-        if too_old || SeqNum(clock).before(echo) {
-            return;
-        }
-        let millis = clock.wrapping_sub(echo.0);
-        self.rtt
-            .sample(Duration::from_millis(u64::from(millis)), ctx.config);
     }
 
     /// State changes once our FIN is acknowledged.

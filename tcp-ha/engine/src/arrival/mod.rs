@@ -5,6 +5,7 @@ pub(crate) mod closed;
 mod fin;
 pub(crate) mod listen;
 mod reset;
+mod sacks;
 mod sequence;
 mod syn;
 mod syn_sent;

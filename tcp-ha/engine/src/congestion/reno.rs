@@ -1,25 +1,18 @@
-//! Slow start and congestion avoidance of RFC 5681.
+//! Slow start and the reduction of RFC 5681, counted in segments.
 
+use super::CWND_MAX;
 use crate::checkpoint::CongestionState;
 
-/// The window grows no further than this, whatever the path.
-const CWND_MAX: u64 = 1 << 32;
-
-/// RFC 5681 (2) and (3), with appropriate byte counting (RFC 3465, L = 2).
-pub(super) fn acknowledged(state: &mut CongestionState, acked: u64, flight: u64, mss: u64) {
-    // A window that is not used proves nothing about the path (RFC 7661).
-    if flight.saturating_mul(2) < state.cwnd {
-        return;
-    }
-    let growth = if state.cwnd < state.ssthresh {
-        acked.min(2 * mss)
-    } else {
-        (mss * acked.min(2 * mss) / state.cwnd.max(1)).max(1)
-    };
-    state.cwnd = (state.cwnd + growth).min(CWND_MAX);
+/// RFC 5681 (2) with all that was acknowledged counted (RFC 3465 without its limit, as
+/// Linux has it). Returns the segments left over where the threshold is reached.
+pub(super) fn slow_start(state: &mut CongestionState, acked: u32) -> u32 {
+    let grown = (state.cwnd + acked).min(state.ssthresh).min(CWND_MAX);
+    let used = grown.saturating_sub(state.cwnd);
+    state.cwnd = state.cwnd.max(grown);
+    acked - used
 }
 
-/// RFC 5681 (4).
-pub(super) fn ssthresh_after_loss(flight: u64, mss: u64) -> u64 {
-    (flight / 2).max(2 * mss)
+/// RFC 5681 (4); the window stands for the flight, since it only grows where it is used.
+pub(super) fn threshold_after_loss(cwnd: u32) -> u32 {
+    (cwnd / 2).max(2)
 }

@@ -3,8 +3,10 @@ use super::*;
 fn after(samples_ms: &[u64]) -> RttState {
     let config = Config::default();
     let mut rtt = RttState::new(&config);
+    let mut una = 0;
     for &ms in samples_ms {
-        rtt.sample(Duration::from_millis(ms), &config);
+        una += 1;
+        rtt.sample(Duration::from_millis(ms), una, una, &config);
     }
     rtt
 }

@@ -1,5 +1,4 @@
-use super::Scoreboard;
-use proptest::prelude::*;
+use super::*;
 
 fn board(ranges: &[(u64, u64)]) -> Scoreboard {
     let mut board = Scoreboard::default();
@@ -10,50 +9,48 @@ fn board(ranges: &[(u64, u64)]) -> Scoreboard {
 }
 
 #[test]
-fn three_ranges_behind_a_hole_make_it_lost() {
-    let mut scoreboard = board(&[(20, 21), (30, 31)]);
-    assert!(!scoreboard.is_lost(10, 1000));
-    scoreboard.insert(40, 41);
-    assert!(scoreboard.is_lost(10, 1000));
-    assert!(!scoreboard.is_lost(25, 1000));
+fn ranges_that_touch_become_one() {
+    let mut board = board(&[(10, 20), (30, 40)]);
+    assert_eq!(board.insert(20, 30), Some((10, 40)));
+    assert_eq!(board.ranges, [(10, 40)]);
 }
 
 #[test]
-fn more_than_two_segments_behind_a_hole_make_it_lost() {
-    assert!(!board(&[(20, 40)]).is_lost(10, 10));
-    assert!(board(&[(20, 41)]).is_lost(10, 10));
+fn what_is_known_is_no_news() {
+    let mut board = board(&[(10, 40)]);
+    assert_eq!(board.insert(10, 40), None);
+    assert_eq!(board.insert(15, 20), None);
+    assert_eq!(board.insert(20, 20), None);
+    assert_eq!(board.insert(35, 45), Some((10, 45)));
 }
 
 #[test]
-fn what_is_lost_counts_in_the_pipe_only_once_retransmitted() {
-    let scoreboard = board(&[(20, 60)]);
-    assert_eq!(scoreboard.pipe(10, 70, 10, 10), 10);
-    assert_eq!(scoreboard.pipe(10, 70, 15, 10), 15);
-}
-
-#[test]
-fn a_known_range_is_no_news() {
-    let mut scoreboard = board(&[(20, 40)]);
-    assert!(!scoreboard.insert(25, 30));
-    assert!(scoreboard.insert(35, 50));
-    assert_eq!((scoreboard.skip(20), scoreboard.skip(50)), (50, 50));
-}
-
-proptest! {
-    #[test]
-    fn ranges_stay_apart_and_in_order(
-        blocks in proptest::collection::vec((0u64..500, 0u64..60), 0..80), una in 0u64..500,
-    ) {
-        let mut scoreboard = Scoreboard::default();
-        let mut model = vec![false; 600];
-        for (left, len) in blocks {
-            let news = model[left as usize..(left + len) as usize].iter().any(|held| !held);
-            prop_assert_eq!(scoreboard.insert(left, left + len), news);
-            model[left as usize..(left + len) as usize].fill(true);
-        }
-        scoreboard.trim(una);
-        prop_assert!(scoreboard.ranges.windows(2).all(|pair| pair[0].1 < pair[1].0));
-        let expected = model[una as usize..].iter().filter(|held| **held).count() as u64;
-        prop_assert_eq!(scoreboard.sacked(una, 600), expected);
+fn the_number_of_ranges_is_bounded() {
+    let mut board = Scoreboard::default();
+    for at in 0..1_000 {
+        board.insert(at * 10 + 1, at * 10 + 5);
     }
+    assert_eq!(board.ranges.len(), MAX_RANGES);
+    assert_eq!(
+        board.insert(5, 6),
+        Some((1, 6)),
+        "a known range still grows"
+    );
+}
+
+#[test]
+fn gaps_are_found_in_order() {
+    let board = board(&[(10, 20), (30, 40)]);
+    assert_eq!(board.gap(5, 50), Some((5, 10)));
+    assert_eq!(board.gap(10, 50), Some((20, 30)));
+    assert_eq!(board.gap(30, 50), Some((40, 50)));
+    assert_eq!(board.gap(12, 18), None);
+    assert_eq!(board.gap(25, 28), Some((25, 28)));
+}
+
+#[test]
+fn trimming_cuts_a_range_in_two() {
+    let mut board = board(&[(10, 20), (30, 40)]);
+    board.trim(35);
+    assert_eq!(board.ranges, [(35, 40)]);
 }

@@ -4,11 +4,12 @@ use super::instance::Instance;
 use crate::sockets::Errno;
 use core::time::Duration;
 use libc::c_int;
-use tcp_ha_engine::{ConnectionInfo, Instant, State};
+use tcp_ha_engine::{ConnectionInfo, Instant, RecoveryPhase, State};
 
 /// Offsets of fields in the struct (include/uapi/linux/tcp.h).
 mod at {
     pub(super) const STATE: usize = 0;
+    pub(super) const CA_STATE: usize = 1;
     pub(super) const RETRANSMITS: usize = 2;
     pub(super) const PROBES: usize = 3;
     pub(super) const BACKOFF: usize = 4;
@@ -19,6 +20,8 @@ mod at {
     pub(super) const RCV_MSS: usize = 20;
     pub(super) const UNACKED: usize = 24;
     pub(super) const SACKED: usize = 28;
+    pub(super) const LOST: usize = 32;
+    pub(super) const RETRANS: usize = 36;
     pub(super) const LAST_DATA_SENT: usize = 44;
     pub(super) const LAST_DATA_RECV: usize = 52;
     pub(super) const LAST_ACK_RECV: usize = 56;
@@ -28,12 +31,15 @@ mod at {
     pub(super) const SND_SSTHRESH: usize = 76;
     pub(super) const SND_CWND: usize = 80;
     pub(super) const ADVMSS: usize = 84;
+    pub(super) const REORDERING: usize = 88;
     pub(super) const TOTAL_RETRANS: usize = 100;
     pub(super) const BYTES_ACKED: usize = 120;
     pub(super) const BYTES_RECEIVED: usize = 128;
     pub(super) const SEGS_OUT: usize = 136;
     pub(super) const SEGS_IN: usize = 140;
     pub(super) const NOTSENT_BYTES: usize = 144;
+    pub(super) const MIN_RTT: usize = 148;
+    pub(super) const REORD_SEEN: usize = 220;
     pub(super) const BUSY_TIME: usize = 168;
     pub(super) const RWND_LIMITED: usize = 176;
     pub(super) const SNDBUF_LIMITED: usize = 184;
@@ -41,9 +47,6 @@ mod at {
     pub(super) const BYTES_RETRANS: usize = 208;
     pub(super) const SND_WND: usize = 228;
 }
-
-/// Linux prints an unset threshold so.
-const NO_THRESHOLD: u32 = 0x7fff_ffff;
 
 /// The struct's first `room` octets; fields that mean nothing here are zero.
 pub(super) fn octets(host: &Instance, fd: c_int, room: usize) -> Result<Vec<u8>, Errno> {
@@ -76,8 +79,16 @@ fn fill(out: &mut Out, info: &ConnectionInfo, opened_at: Instant, now: Instant) 
     out.word(at::RTO, micros(info.rto));
     out.word(at::SND_MSS, mss);
     out.word(at::RCV_MSS, mss);
-    out.word(at::UNACKED, (info.snd_max - info.snd_una).div_ceil(mss));
-    out.word(at::SACKED, info.sacked.div_ceil(mss));
+    out.octet(at::CA_STATE, phase(info.recovery));
+    out.word(at::UNACKED, info.unacked.into());
+    out.word(at::SACKED, info.sacked.into());
+    out.word(at::LOST, info.lost.into());
+    out.word(at::RETRANS, info.retransmitting.into());
+    out.word(at::SND_SSTHRESH, info.ssthresh.into());
+    out.word(at::SND_CWND, info.cwnd.into());
+    out.word(at::REORDERING, info.reordering.into());
+    out.word(at::MIN_RTT, info.min_rtt.map_or(0, micros));
+    out.word(at::REORD_SEEN, info.reordering_seen.into());
     out.word(at::LAST_DATA_SENT, since(info.sent_at));
     out.word(
         at::LAST_DATA_RECV,
@@ -90,11 +101,6 @@ fn fill(out: &mut Out, info: &ConnectionInfo, opened_at: Instant, now: Instant) 
     out.word(at::PMTU, info.path_mtu.into());
     out.word(at::RTT, info.srtt.map_or(0, micros));
     out.word(at::RTTVAR, micros(info.rttvar));
-    out.word(
-        at::SND_SSTHRESH,
-        (info.ssthresh / mss).min(NO_THRESHOLD.into()),
-    );
-    out.word(at::SND_CWND, info.cwnd / mss);
     out.word(at::ADVMSS, info.our_mss.into());
     out.word(at::TOTAL_RETRANS, info.retransmits);
     out.long(at::BYTES_ACKED, info.tally.octets_acked);
@@ -139,6 +145,16 @@ impl Out {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Linux's number of a phase of loss recovery.
+fn phase(phase: RecoveryPhase) -> u8 {
+    match phase {
+        RecoveryPhase::Open => 0,
+        RecoveryPhase::Disorder => 1,
+        RecoveryPhase::Recovery => 3,
+        RecoveryPhase::Loss | RecoveryPhase::Resumed => 4,
+    }
 }
 
 /// Linux's number of a state.
