@@ -16,6 +16,7 @@ use pcaps::reader::CaptureReader;
 use pcaps::replay::{ReplayConfig, replay_file};
 use pcaps::writer::convert;
 use serde::Serialize;
+use tcp_ha_engine::auth::Secret;
 
 /// Exit status of a capture in which a rule is broken.
 const BROKEN: u8 = 1;
@@ -86,6 +87,9 @@ struct ReplayArguments {
     /// Interface number to look at, for captures of several places. May be repeated; default: all.
     #[arg(long = "interface", value_name = "NUMBER")]
     interfaces: Vec<u32>,
+    /// Key with which MD5 signatures are verified (RFC 2385).
+    #[arg(long, value_name = "KEY")]
+    md5_key: Option<String>,
     /// Segments that the twins of one end may hear in all; with more, only every n-th twin goes on alone.
     #[arg(long, value_name = "SEGMENTS", default_value_t = 200_000)]
     twin_segments: u64,
@@ -117,7 +121,15 @@ fn check(arguments: CheckArguments) -> Result<ExitCode, String> {
 }
 
 fn replay(arguments: ReplayArguments) -> Result<ExitCode, String> {
+    let md5_key = match arguments.md5_key {
+        Some(key) => {
+            let key = Secret::new(key.as_bytes());
+            Some(key.map_err(|error| format!("--md5-key: {error}"))?)
+        }
+        None => None,
+    };
     let config = ReplayConfig {
+        md5_key,
         ports: arguments.ports,
         interfaces: arguments.interfaces,
         twin_segments_max: arguments.twin_segments,

@@ -12,6 +12,7 @@ mod model;
 mod ranges;
 mod record;
 mod report;
+mod signature;
 mod subject;
 mod text;
 mod trace;
@@ -30,6 +31,7 @@ use crate::reader::{CaptureReader, ReadError};
 use collect::Collector;
 use course::Course;
 use record::Record;
+use tcp_ha_engine::auth::Secret;
 use trace::Trace;
 
 /// What is replayed, and how much of it is kept.
@@ -39,6 +41,8 @@ pub struct ReplayConfig {
     pub ports: Vec<u16>,
     /// Interfaces that are looked at; empty: all.
     pub interfaces: Vec<u32>,
+    /// The key with which MD5 signatures are verified (RFC 2385).
+    pub md5_key: Option<Secret>,
     /// Octets of segments that are kept; what goes beyond is not replayed.
     pub octets_max: usize,
     /// Segments that the twins of one end may hear in all; with more, not every twin goes on alone.
@@ -52,6 +56,7 @@ impl Default for ReplayConfig {
         ReplayConfig {
             ports: Vec::new(),
             interfaces: Vec::new(),
+            md5_key: None,
             octets_max: 512 << 20,
             twin_segments_max: 200_000,
             differences_max: 100,
@@ -107,12 +112,20 @@ fn replay(checked: &Report, collector: Collector, config: &ReplayConfig) -> Repl
         different: BTreeMap::new(),
         differences: Vec::new(),
         packets: checked.capture.packets,
-        signatures: None,
+        signatures: config.md5_key.as_ref().map(|_| Signatures::default()),
         flows: Vec::new(),
     };
-    for trace in collector.into_traces() {
-        let client = replay_end(&trace, Direction::FromClient, config, &mut report);
-        let server = replay_end(&trace, Direction::FromServer, config, &mut report);
+    for mut trace in collector.into_traces() {
+        let mut records = [Direction::FromClient, Direction::FromServer].map(|own| {
+            let room = config.differences_max;
+            let mut record = Record::new(trace.end(own).socket, room);
+            verify_signatures(&mut trace, own, config, &mut record, &mut report);
+            record
+        });
+        let [client, server] = &mut records;
+        replay_end(&trace, Direction::FromClient, config, client);
+        replay_end(&trace, Direction::FromServer, config, server);
+        let [client, server] = records.map(|record| settle(record, config, &mut report));
         report.flows.push(FlowReplay {
             id: trace.id,
             ends: trace.ends,
@@ -179,26 +192,57 @@ fn nothing_to_replace(trace: &Trace, own: Direction) -> Option<&'static str> {
     }
 }
 
-fn replay_end(
-    trace: &Trace,
+/// Verifies what an end signed, where there is a key.
+fn verify_signatures(
+    trace: &mut Trace,
     own: Direction,
     config: &ReplayConfig,
+    record: &mut Record,
     report: &mut ReplayReport,
-) -> EndReplay {
-    let room = config
-        .differences_max
-        .saturating_sub(report.differences.len());
-    let mut record = Record::new(trace.end(own).socket, room);
+) {
+    match (&config.md5_key, &mut report.signatures) {
+        (Some(key), Some(signatures)) => {
+            signatures.add(signature::verify(trace, own, key, record));
+        }
+        _ => {
+            let signed = |heard: &&trace::Heard| heard.options.md5 && heard.direction == own;
+            let count = trace.heard.iter().filter(signed).count() as u64;
+            if count > 0 {
+                record.lacks("MD5 signatures, since there is no key", count);
+            }
+        }
+    }
+}
+
+fn replay_end(trace: &Trace, own: Direction, config: &ReplayConfig, record: &mut Record) {
     if let Some(reason) = nothing_to_replace(trace, own) {
-        return record.never(reason);
+        record.never(reason);
+        return;
     }
     match Course::open(trace, own) {
-        Ok((course, next)) => follow(trace, course, next, config, &mut record),
-        Err(reason) => return record.never(&format!("the engine cannot take its place: {reason}")),
+        Ok((course, next)) => {
+            let other_speaks = nothing_to_replace(trace, own.reverse()).is_none();
+            if trace.shift(own).is_none() && other_speaks {
+                record.lacks(
+                    "windows: the capture lacks a SYN and with it their scale",
+                    1,
+                );
+            }
+            follow(trace, course, next, config, record);
+        }
+        Err(reason) => record.never(&format!("the engine cannot take its place: {reason}")),
     }
+}
+
+/// Adds the record of an end to the whole.
+fn settle(mut record: Record, config: &ReplayConfig, report: &mut ReplayReport) -> EndReplay {
     for (&proof, &count) in &record.different {
         *report.different.entry(proof).or_default() += count;
     }
+    let room = config
+        .differences_max
+        .saturating_sub(report.differences.len());
+    record.differences.truncate(room);
     report.differences.append(&mut record.differences);
     record.finish()
 }

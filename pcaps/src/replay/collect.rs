@@ -67,6 +67,7 @@ impl Observer for Collector {
             payload: tcp.payload.to_vec(),
             payload_len: tcp.payload_len,
             checksum: tcp.checksum,
+            refused: false,
             at: None,
             ack_at: None,
         });

@@ -24,8 +24,12 @@ const DISORDER_MAX: Duration = Duration::from_millis(1);
 const DELAYED_ACK_MAX: Duration = Duration::from_millis(500);
 /// Octets that the capture lacks are given to the engine in segments of this size.
 const FILLER: u64 = 32 << 10;
+/// Octets that the engine is given in place of what the capture lacks, and no more.
+const FILLER_MAX: u64 = 1 << 26;
 /// Parts in which an acknowledgement beyond the engine's SND.MAX is told.
 const PARTS_MAX: usize = 4_096;
+/// An end that still speaks so long after a connection was closed has not closed it.
+const DEAF_MAX: Duration = Duration::from_millis(500);
 /// How far a twin's clock is ahead.
 const TWIN_AHEAD: Duration = Duration::from_secs(86_400);
 /// After the last packet, time for what is due.
@@ -44,6 +48,7 @@ pub(super) struct Course<'t> {
     /// The packet that is being looked at, and when it was captured.
     packet: u64,
     time: Timestamp,
+    filler_left: u64,
     /// The end has reset the connection; nothing more can be compared.
     over: bool,
 }
@@ -84,6 +89,7 @@ impl<'t> Course<'t> {
             twin_of: None,
             packet,
             time,
+            filler_left: FILLER_MAX,
             over: false,
         };
         if peer.opens && next > 0 && !end.opens {
@@ -103,6 +109,7 @@ impl<'t> Course<'t> {
             twin_of: Some(self.packet),
             packet: self.packet,
             time: self.time,
+            filler_left: self.filler_left,
             over: self.over,
         })
     }
@@ -242,7 +249,12 @@ impl<'t> Course<'t> {
     fn fill(&mut self, from: u64, to: u64) {
         let mut at = from;
         while at < to {
-            let end = (at + FILLER).min(to);
+            let end = (at + FILLER).min(to).min(at + self.filler_left);
+            if end == at {
+                self.over = true;
+                return;
+            }
+            self.filler_left -= end - at;
             let text = self.trace.end(self.own.reverse()).text.read(at, end);
             self.hear_draft(at, Flags::ACK, &text);
             at = end;
@@ -264,6 +276,13 @@ impl<'t> Course<'t> {
             format!("the engine has closed the connection: {cause:?}")
         });
         self.over = true;
+        let later = self.time + DEAF_MAX;
+        let goes_on = self.trace.heard.iter().any(|next| {
+            next.direction == self.own && next.time > later && !next.flags.has(Flags::RST)
+        });
+        self.compare(record, Proof::State, !goes_on, || {
+            format!("the engine has closed the connection ({cause:?}), the end goes on")
+        });
     }
 }
 

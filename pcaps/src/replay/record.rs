@@ -18,6 +18,7 @@ pub(super) struct Record {
     missing: BTreeMap<&'static str, u64>,
     /// Twins repeat what the first course has noted already.
     pub(super) quiet: bool,
+    replaced: bool,
 }
 
 impl Record {
@@ -30,6 +31,7 @@ impl Record {
             differences_max,
             missing: BTreeMap::new(),
             quiet: false,
+            replaced: true,
         }
     }
 
@@ -66,10 +68,10 @@ impl Record {
         }
     }
 
-    /// Ends the record: nothing was compared for this reason.
-    pub(super) fn never(mut self, reason: &str) -> EndReplay {
+    /// There is nothing to replace, for this reason.
+    pub(super) fn never(&mut self, reason: &str) {
+        self.replaced = false;
         self.report.unjudged.push(reason.to_owned());
-        self.report
     }
 
     /// Ends the record.
@@ -77,6 +79,9 @@ impl Record {
         let missing = self.missing.iter();
         let lines = missing.map(|(what, count)| format!("{count} {what}"));
         self.report.unjudged.extend(lines);
+        if !self.replaced && self.report.differences == 0 {
+            return self.report;
+        }
         self.report.verdict = Some(if self.report.differences > 0 {
             Verdict::Fail
         } else if self.report.unjudged.is_empty() {

@@ -34,6 +34,8 @@ pub enum Proof {
     NotSentAgain,
     /// What the capture proves lost is sent again.
     SentAgain,
+    /// An MD5 signature is the one that the key gives.
+    Signature,
     /// A checkpoint taken here makes an equal twin.
     Twin,
 }
@@ -52,6 +54,7 @@ impl Proof {
             Proof::Octets => "octets",
             Proof::NotSentAgain => "nothing sent again that is SACKed",
             Proof::SentAgain => "lost octets sent again",
+            Proof::Signature => "MD5 signature",
             Proof::Twin => "equal twin",
         }
     }

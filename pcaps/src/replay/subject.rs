@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 const ORIGIN: Duration = Duration::from_secs(3_600);
 /// Timer rounds between two packets; more would mean that a timer fires at once for ever.
 const ROUNDS_MAX: usize = 100_000;
-const SEND_CAPACITY: usize = 1 << 28;
+const SEND_CAPACITY: usize = 1 << 26;
 const NO_END: Duration = Duration::from_secs(1 << 30);
 
 /// A segment that the engine would have sent.

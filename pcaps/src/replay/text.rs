@@ -37,6 +37,11 @@ impl Text {
         octets
     }
 
+    /// Whether the capture holds all of `from..to`.
+    pub(super) fn knows(&self, from: u64, to: u64) -> bool {
+        self.known.covers(from, to)
+    }
+
     /// Whether `octets`, which begin at `at`, are those of the capture as far as it knows them.
     pub(super) fn agrees(&self, at: u64, octets: &[u8]) -> bool {
         let end = at + octets.len() as u64;

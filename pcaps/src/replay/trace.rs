@@ -10,7 +10,7 @@ use crate::tcp::{Checksum, Flags, TcpOptions};
 use crate::time::Timestamp;
 
 /// A segment farther from its stream than this does not belong to it.
-const STRAY_MIN: u64 = 1 << 26;
+const STRAY_MIN: u64 = 1 << 24;
 /// The largest shift (RFC 7323 2.3).
 const SHIFT_MAX: u8 = 14;
 /// What a window of unknown scale may stand for.
@@ -35,6 +35,8 @@ pub(super) struct Heard {
     /// Octets that it had on the wire.
     pub(super) payload_len: u32,
     pub(super) checksum: Checksum,
+    /// Its signature is wrong or missing, so that the other end does not take it.
+    pub(super) refused: bool,
     /// Position of SEG.SEQ; `None` for what does not belong to the stream.
     pub(super) at: Option<u64>,
     /// Position of SEG.ACK in the other direction.
@@ -82,6 +84,8 @@ pub(super) struct End {
     pub(super) has_good_checksums: bool,
     /// The octets that it sent.
     pub(super) text: Text,
+    /// Where its last segment ends.
+    pub(super) reach: u64,
     /// Position of its FIN.
     pub(super) fin: Option<u64>,
 }
@@ -173,13 +177,15 @@ impl Trace {
         if let (Some((start, end)), Some(at)) = (heard.text(), heard.at) {
             // A keepalive probe may carry an octet that means nothing.
             let garbage = heard.payload_len == 1 && at < near[own] && at > 0;
-            if start >= 1 && !garbage {
+            let damaged = heard.checksum == Checksum::Bad && sender.has_good_checksums;
+            if start >= 1 && !garbage && !damaged {
                 sender.text.insert(start, &heard.payload);
             }
             if heard.flags.has(Flags::FIN) {
                 sender.fin.get_or_insert(end);
             }
             near[own] = near[own].max(heard.end().unwrap_or(end));
+            sender.reach = near[own];
         }
     }
 }
@@ -219,6 +225,7 @@ impl End {
             segments: own().count() as u64,
             has_good_checksums: own().any(|heard| heard.checksum == Checksum::Good),
             text: Text::default(),
+            reach: 0,
             fin: None,
         }
     }

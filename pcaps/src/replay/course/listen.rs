@@ -13,6 +13,9 @@ use crate::tcp::{Checksum, Flags};
 impl Course<'_> {
     pub(super) fn listen(&mut self, heard: &Heard, record: &mut Record) {
         let peer = self.trace.end(self.own.reverse());
+        if heard.refused {
+            return;
+        }
         if heard.checksum == Checksum::Bad && peer.has_good_checksums {
             record.lacks("segments with a wrong checksum, kept from the engine", 1);
             return;
@@ -42,12 +45,12 @@ impl Course<'_> {
         };
         let end = self.trace.end(self.own);
         if ack > self.model.written && !self.model.user_closed && !heard.flags.has(Flags::RST) {
-            if end.segments == 0 || ack <= self.model.max {
-                record.lacks("octets that were acknowledged and never captured", 1);
-                self.write_to(ack, record);
-            } else if end.fin.is_some_and(|fin| ack <= fin) {
-                // The capture shows the answer before what it answers.
-                self.write_to(ack, record);
+            // The capture lacks what the end sent, or shows the answer before what it answers.
+            if ack <= end.reach {
+                self.write_to(end.fin.map_or(ack, |fin| fin.min(ack)), record);
+            }
+            if end.fin.is_some_and(|fin| ack > fin) {
+                self.close();
             }
         }
         if heard.flags.has(Flags::RST) || heard.is_syn() {

@@ -39,7 +39,14 @@ impl Course<'_> {
             self.note_sent_again(heard, start, end, record);
         }
         self.write_to(end, record);
-        if heard.flags.has(Flags::FIN) && !self.model.user_closed {
+        if heard.flags.has(Flags::FIN) {
+            self.close();
+        }
+    }
+
+    /// The user has closed, if not before.
+    pub(super) fn close(&mut self) {
+        if !self.model.user_closed {
             self.model.user_closed = true;
             self.subject.close();
         }
@@ -50,7 +57,11 @@ impl Course<'_> {
         if end <= self.model.written || self.model.user_closed {
             return;
         }
-        let octets = self.trace.end(self.own).text.read(self.model.written, end);
+        let text = &self.trace.end(self.own).text;
+        if !text.knows(self.model.written, end) {
+            record.lacks("octets that were sent and never captured", 1);
+        }
+        let octets = text.read(self.model.written, end);
         let taken = self.subject.write(&octets) as u64;
         if taken < octets.len() as u64 {
             record.lacks("octets that the engine's send buffer did not take", 1);
