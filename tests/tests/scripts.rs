@@ -1,7 +1,7 @@
 //! Every script of `tests/scripts`.
 
 use std::path::{Path, PathBuf};
-use tcp_ha_tests::script::{Script, run};
+use tcp_ha_tests::script::{Script, matrix, run};
 
 /// Scripts below `folder`, in the order of their names.
 fn scripts(folder: &Path) -> Vec<PathBuf> {
@@ -52,6 +52,30 @@ fn every_script_comes_true() {
         "{} of {} scripts failed:\n\n{}",
         failures.len(),
         all.len(),
+        failures.join("\n\n")
+    );
+}
+
+#[test]
+fn every_state_takes_every_segment_wherever_it_lies() {
+    let cases = matrix::cases();
+    assert_eq!(cases.len(), 12 * 6 * 4);
+    let mut failures = Vec::new();
+    for case in &cases {
+        let play = |text: &String| {
+            let script = Script::parse(&case.name, text)?;
+            run(&script).map_err(|failure| format!("{failure}\n  the script:\n{text}"))
+        };
+        let outcomes: Vec<Result<(), String>> = case.accepted.iter().map(play).collect();
+        if outcomes.iter().all(Result::is_err) {
+            failures.extend(outcomes.into_iter().filter_map(Result::err).next());
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed:\n\n{}",
+        failures.len(),
+        cases.len(),
         failures.join("\n\n")
     );
 }

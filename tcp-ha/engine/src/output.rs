@@ -10,6 +10,10 @@ use crate::segment::{self, Flags, Header};
 /// Octets of a SACK option before its blocks, padding included, and of one block.
 const SACK_LEN: (usize, usize) = (4, 8);
 
+/// A clock that seems to be further behind than this is ahead: after 24 days of silence half of
+/// the numbers have passed.
+const CLOCK_BEHIND_MS: u32 = 1 << 24;
+
 impl Connection {
     /// Builds a segment from position `seq` with the octets `seq..to`, and notes what it
     /// tells the peer. ACK is always SAFE.
@@ -94,7 +98,8 @@ impl Connection {
         if identity.timestamps {
             let clock = self.timestamp_clock(ctx.now);
             // TSval never goes back, whatever the clock does.
-            if (clock.wrapping_sub(self.rtt.tsval_sent) as i32) > 0 {
+            let behind = self.rtt.tsval_sent.wrapping_sub(clock);
+            if behind == 0 || behind > CLOCK_BEHIND_MS {
                 self.rtt.tsval_sent = clock;
             }
             options.timestamps = Some(Timestamps {

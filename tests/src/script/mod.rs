@@ -9,6 +9,7 @@
 
 mod host;
 mod line;
+pub mod matrix;
 
 mod parse;
 mod play;

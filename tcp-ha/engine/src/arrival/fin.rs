@@ -22,6 +22,10 @@ impl Connection {
             if fin >= self.recv.nxt {
                 self.assembler.note_fin(fin);
             }
+            if fin > self.recv.nxt {
+                // RFC 5681 4.2: a segment that came too early is answered at once.
+                self.passing.ack_now = true;
+            }
         }
         if self.assembler.fin() == Some(self.recv.nxt) && self.state().accepts_text() {
             self.take_fin(ctx);

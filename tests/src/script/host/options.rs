@@ -64,10 +64,10 @@ impl Host {
             .filter(|_| !told);
         self.socket(fd).error_told = true;
         let seen = error.unwrap_or("0");
-        if expected.trim_matches(['[', ']']) == seen {
-            Ok(Answer::Done(0))
+        Ok(if expected.trim_matches(['[', ']']) == seen {
+            Answer::Done(0)
         } else {
-            Err(format!("SO_ERROR is {seen}"))
-        }
+            Answer::Failed(seen)
+        })
     }
 }
