@@ -74,6 +74,9 @@ impl Settings {
             "verify_checksum" => config.verify_checksum = flag(value)?,
             "answer_unknown" => config.answer_unknown = flag(value)?,
             "resets_per_second" => config.resets_per_second = number(value)?,
+            "orphan_retries" => config.orphan_retries = number(value)?,
+            "max_orphans" => config.max_orphans = number(value)?,
+            "syn_cookies" => config.syn_cookies = flag(value)?,
             "challenge_acks_per_second" => config.challenge_acks_per_second = number(value)?,
             other => return self.set_option(other, value),
         }
@@ -84,6 +87,9 @@ impl Settings {
         let options = &mut self.options;
         match name {
             "nodelay" => options.nodelay = flag(value)?,
+            "min_hop_limit" => options.min_hop_limit = number(value)?,
+            "connect_timeout_ms" => options.connect_timeout = Some(millis(value)?),
+            "max_segment" => options.max_segment = Some(number(value)?),
             "user_timeout_ms" => options.user_timeout = Some(millis(value)?),
             "receive_mode" => {
                 options.receive_mode = match value {

@@ -18,6 +18,9 @@ struct Flow {
     tsval: Option<u32>,
 }
 
+/// A TSval that seems to be further back than this is ahead, 24 days of silence later.
+const TSVAL_BACK: i32 = -(1 << 24);
+
 /// How far `later` lies behind `earlier`; negative where it lies before.
 fn distance(earlier: u32, later: u32) -> i32 {
     later.wrapping_sub(earlier) as i32
@@ -32,7 +35,10 @@ impl Watch {
         let flow = self.flows.entry(id).or_default();
         for option in &seen.options {
             if let Opt::Timestamps(value, _) = option {
-                if flow.tsval.is_some_and(|last| distance(last, *value) < 0) {
+                if flow
+                    .tsval
+                    .is_some_and(|last| (TSVAL_BACK..0).contains(&distance(last, *value)))
+                {
                     return Err(format!("TSval went back to {value}"));
                 }
                 flow.tsval = Some(*value);

@@ -80,6 +80,7 @@ impl Connection {
             // RFC 5681 3.1: the path has lost our SYN.
             self.congestion.cwnd = 1;
         }
+        self.rearm_keepalive(ctx.now);
         ctx.fx.events.push(match self.identity.opener {
             Opener::Active => Event::Connected { id: self.id },
             Opener::Passive(listener) => Event::Accepted {

@@ -102,7 +102,6 @@ impl Host {
                 kind,
                 nonblocking: false,
                 options: self.settings.options,
-                aborts: false,
                 error_told: false,
                 bound: false,
             },
@@ -299,11 +298,11 @@ impl Host {
             Kind::Connected(id) => {
                 let info = self.engine.connection(id);
                 let unread = info.is_some_and(|info| info.read < info.rcv_nxt);
-                // Closed for sending, or over: both are fine here.
-                let _ = if unread || socket.aborts {
+                // It may be over already.
+                let _ = if unread {
                     self.engine.abort(now, id, &mut self.fx)
                 } else {
-                    self.engine.close(now, id, &mut self.fx)
+                    self.engine.abandon(now, id, &mut self.fx)
                 };
             }
         }

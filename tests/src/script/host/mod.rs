@@ -40,8 +40,6 @@ struct Socket {
     kind: Kind,
     nonblocking: bool,
     options: ConnectionOptions,
-    /// SO_LINGER with a time of 0: close is abort.
-    aborts: bool,
     /// The error of a lost connection was told.
     error_told: bool,
     bound: bool,
@@ -222,14 +220,16 @@ impl Host {
     pub(super) fn icmp(&mut self, icmp: &Icmp) -> Result<(), String> {
         let flow = self.flow();
         let what = match (icmp.kind.as_str(), icmp.mtu) {
-            ("frag_needed", Some(mtu)) => Unreachable::TooBig {
-                mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+            ("frag_needed", mtu) => Unreachable::TooBig {
+                mtu: u16::try_from(mtu.unwrap_or(0)).unwrap_or(u16::MAX),
             },
-            ("frag_needed", None) => return Err("frag_needed wants an mtu".into()),
             ("net_unreachable", None) => Unreachable::Network,
             ("host_unreachable", None) => Unreachable::Host,
             ("protocol_unreachable", None) => Unreachable::Protocol,
             ("port_unreachable", None) => Unreachable::Port,
+            ("admin_prohibited", None) => Unreachable::Prohibited,
+            ("ttl_exceeded", None) => Unreachable::HopLimit,
+            ("source_quench", None) => Unreachable::Other,
             (kind, _) => return Err(format!("ICMP {kind} is not known here")),
         };
         let seq = flow.bases.ours.wrapping_add(icmp.seq);

@@ -12,14 +12,14 @@ impl Host {
             return Err("setsockopt(fd, level, name, value, length)".into());
         };
         if name == "SO_LINGER" {
-            self.socket(fd).aborts = value.contains("onoff=1") && value.contains("linger=0");
-            return Ok(Answer::Done(0));
+            return self.set_linger(fd, value);
         }
         let value = u64::try_from(number(value)?).map_err(|_| "a negative value")?;
         let options = &mut self.socket(fd).options;
         let small = u8::try_from(value).unwrap_or(u8::MAX);
         let mut keepalive = options.keepalive.unwrap_or_default();
         match name.as_str() {
+            "TCP_MAXSEG" => options.max_segment = u16::try_from(value).ok(),
             "TCP_NODELAY" => options.nodelay = value != 0,
             "TCP_USER_TIMEOUT" => {
                 options.user_timeout = (value > 0).then(|| Duration::from_millis(value));
@@ -37,13 +37,34 @@ impl Host {
         if name.starts_with("TCP_KEEP") {
             options.keepalive = Some::<KeepaliveConfig>(keepalive);
         }
-        let options = *options;
+        self.apply_options(fd);
+        Ok(Answer::Done(0))
+    }
+
+    /// `{onoff=1, linger=0}`: seconds.
+    fn set_linger(&mut self, fd: i64, value: &str) -> Result<Answer, String> {
+        let part = |name: &str| {
+            value
+                .trim_matches(['{', '}'])
+                .split(',')
+                .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+                .ok_or("SO_LINGER wants {onoff=1, linger=0}")
+        };
+        let on = number(part("onoff")?)? != 0;
+        let seconds = u64::try_from(number(part("linger")?)?).map_err(|_| "a negative value")?;
+        self.socket(fd).options.linger = on.then(|| Duration::from_secs(seconds));
+        self.apply_options(fd);
+        Ok(Answer::Done(0))
+    }
+
+    /// Tells the connection, where there is one.
+    fn apply_options(&mut self, fd: i64) {
+        let options = self.socket(fd).options;
         if let Some(id) = self.id_of(fd) {
             let now = self.instant();
             // It may be over already.
             let _ = self.engine.set_options(now, id, options, &mut self.fx);
         }
-        Ok(Answer::Done(0))
     }
 
     /// SO_ERROR: the script names the error that is expected, `[ECONNRESET]` or `[0]`.
