@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use tcp_ha_tests::script::{Script, matrix, run};
 
+/// So many there are at least.
+const LEAST: usize = 200;
+
 /// Scripts below `folder`, in the order of their names.
 fn scripts(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -23,6 +26,7 @@ fn every_script_comes_true() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let mut failures = Vec::new();
     let all = scripts(&folder);
+    assert!(all.len() >= LEAST, "scripts are missing: {}", all.len());
     let wanted = std::env::var("SCRIPT").unwrap_or_default();
     for path in &all {
         let name = path

@@ -82,6 +82,8 @@ pub struct Packet {
     pub win: Option<u16>,
     /// Urgent pointer.
     pub urg: Option<u16>,
+    /// TTL or hop limit of an arriving segment.
+    pub ttl: Option<u8>,
     /// Options.
     pub options: Options,
     /// The checksum is wrong.
@@ -182,6 +184,7 @@ impl Packet {
             ack: None,
             win: None,
             urg: None,
+            ttl: None,
             options: Options::Exactly(Vec::new()),
             bad_checksum: false,
             data_offset: None,

@@ -25,6 +25,7 @@ impl fmt::Display for Packet {
             ("ack", self.ack),
             ("win", self.win.map(u32::from)),
             ("urg", self.urg.map(u32::from)),
+            ("ttl", self.ttl.map(u32::from)),
             ("doff", self.data_offset.map(u32::from)),
         ];
         for (name, value) in fields {

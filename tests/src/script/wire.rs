@@ -131,6 +131,7 @@ impl Seen {
             ack: (self.flags & 0x10 != 0).then(|| self.ack.wrapping_sub(bases.theirs)),
             win: Some(self.win),
             urg: (self.flags & 0x20 != 0).then_some(self.urg),
+            ttl: None,
             options: Options::Exactly(options.collect()),
             bad_checksum: false,
             data_offset: None,

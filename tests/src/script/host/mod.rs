@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tcp_ha::engine::{
-    CloseCause, ConnectionId, ConnectionInfo, ConnectionOptions, DropReason, Effects, Engine,
-    Event, Instant, ListenerId, Secrets, State, Unreachable,
+    Arrival, CloseCause, ConnectionId, ConnectionInfo, ConnectionOptions, DropReason, Effects,
+    Engine, Event, Instant, ListenerId, Secrets, State, Unreachable,
 };
 
 pub(super) use calls::Answer;
@@ -21,6 +21,8 @@ pub(super) use calls::Answer;
 const LOCAL_PORT: u16 = 8_080;
 /// The first peer's port is the next one.
 const PEER_PORTS: u16 = 40_000;
+/// TTL of the peers' segments, where a line says nothing.
+const TTL: u8 = 64;
 /// The engine's clock where a script begins; 4 hours leave room to choose an ISS.
 const BEGIN: Duration = Duration::from_secs(1_000);
 /// RFC 6528: the ISN clock makes a step every so many microseconds.
@@ -211,9 +213,10 @@ impl Host {
         let flow = self.flow();
         let now = self.instant();
         let octets = wire::build(packet, flow.remote, flow.local, flow.bases);
-        let (src, dst) = (flow.remote.ip(), flow.local.ip());
+        let arrival = Arrival::new(flow.remote.ip(), flow.local.ip());
+        let arrival = arrival.with_hop_limit(packet.ttl.unwrap_or(TTL));
         self.engine
-            .handle_segment(now, src, dst, &octets, &mut self.fx);
+            .handle_arrival(now, arrival, &octets, &mut self.fx);
         self.settle()
     }
 
