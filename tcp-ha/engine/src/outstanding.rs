@@ -133,8 +133,14 @@ impl Outstanding {
         });
     }
 
-    /// SND.UNA := `una`; `each` sees every segment that the peer had not SACKed.
-    pub(crate) fn acknowledge(&mut self, una: u64, mut each: impl FnMut(&Sent)) -> Taken {
+    /// SND.UNA := `una`; `each` sees every segment that the peer had not SACKed. What was
+    /// sent once and ends before `prior_sacked`, the highest SACK before this ACK, came late.
+    pub(crate) fn acknowledge(
+        &mut self,
+        una: u64,
+        prior_sacked: u64,
+        mut each: impl FnMut(&Sent),
+    ) -> Taken {
         let mut taken = Taken::default();
         while let Some(head) = self.segments.front_mut() {
             if head.end > una {
@@ -154,7 +160,7 @@ impl Outstanding {
             if !sent.ever_retransmitted {
                 let (first, last) = taken.acked_sent.unwrap_or((sent.sent_at, sent.sent_at));
                 taken.acked_sent = Some((first.min(sent.sent_at), last.max(sent.sent_at)));
-                taken.note_original(&sent, self.high_sacked);
+                taken.note_original(&sent, prior_sacked);
             }
             each(&sent);
         }
@@ -172,6 +178,7 @@ impl Outstanding {
         &mut self,
         left: u64,
         right: u64,
+        prior_sacked: u64,
         taken: &mut Taken,
         mut each: impl FnMut(&Sent),
     ) {
@@ -191,7 +198,6 @@ impl Outstanding {
         let Some(merged) = self.ranges.insert(left, right) else {
             return;
         };
-        let before = self.high_sacked;
         for &(low, high) in &gaps[..count] {
             let mut index = self.index_of(low);
             while let Some(sent) = self.segments.get_mut(index) {
@@ -212,7 +218,7 @@ impl Outstanding {
                 if !news.ever_retransmitted {
                     let (first, last) = taken.sacked_sent.unwrap_or((news.sent_at, news.sent_at));
                     taken.sacked_sent = Some((first.min(news.sent_at), last.max(news.sent_at)));
-                    taken.note_original(&news, before);
+                    taken.note_original(&news, prior_sacked);
                 }
                 each(&news);
             }

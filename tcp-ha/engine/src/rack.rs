@@ -138,10 +138,10 @@ impl Rack {
         if self.reordering_seen == 0 && (in_recovery || sacked >= self.reordering) {
             return Duration::ZERO;
         }
-        let bound = srtt.unwrap_or_default() / 8;
+        let bound = srtt.unwrap_or_default();
         match self.min_rtt() {
             Some(least) => (least / 4 * self.window_mult).min(bound),
-            None => bound,
+            None => bound / 4,
         }
     }
 }

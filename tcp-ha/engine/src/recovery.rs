@@ -83,6 +83,8 @@ pub(crate) struct AckNews {
     pub(crate) original_delivered: bool,
     /// A retransmission was found lost.
     pub(crate) retransmission_lost: bool,
+    /// End of the highest segment SACKed before it.
+    pub(crate) prior_sacked: u64,
     /// Segments that were lost before it.
     pub(crate) prior_lost: u32,
     /// When the first segment that it SACKed was sent, where that was once.
@@ -96,6 +98,7 @@ impl Connection {
     pub(crate) fn begin_news(&mut self, segment: &Segment<'_>) {
         self.recovery.news = AckNews {
             is_other_than_duplicate: !segment.is_empty(),
+            prior_sacked: self.outstanding.high_sacked(),
             prior_lost: self.outstanding.lost(),
             echo: self.echoed(segment),
             ..AckNews::default()
@@ -111,7 +114,8 @@ impl Connection {
         news.original_delivered |= taken
             .original_before
             .is_some_and(|end| end <= self.recovery.high_seq);
-        if let Some(late) = taken.late {
+        let believed = self.recovery.phase != Phase::Loss || self.recovery.undo.marker.is_some();
+        if let Some(late) = taken.late.filter(|_| believed) {
             let distance = self.outstanding.high_sacked().saturating_sub(late);
             self.recovery.rack.note_late(distance, mss);
         }

@@ -16,6 +16,11 @@ impl Run {
     fn end(self) -> u64 {
         self.to + u64::from(self.fin)
     }
+
+    /// A FIN without octets: the congestion window does not hold it back.
+    fn is_bare_fin(&self) -> bool {
+        self.fin && self.from == self.to
+    }
 }
 
 impl Connection {
@@ -26,7 +31,6 @@ impl Connection {
             return;
         }
         if self.state().may_transmit() {
-            self.restart_after_idle(ctx);
             if self.passing.hold_until.is_none() {
                 if !self.recovery.new_first {
                     self.send_repairs(ctx);
@@ -62,21 +66,38 @@ impl Connection {
 
     fn send_new(&mut self, ctx: &mut Context<'_>) {
         let before = self.send.max;
-        while self.has_room() {
-            let Some(run) = self.new_run() else {
-                break;
-            };
-            self.send_run(ctx, run);
+        if self.outstanding.is_empty() && self.new_run(before).is_some() {
+            self.restart_after_idle(ctx);
         }
-        if self.send.max > before || !self.has_room() {
+        let mut room = self
+            .congestion
+            .cwnd
+            .saturating_sub(self.outstanding.flight());
+        let mut next = self
+            .new_run(before)
+            .filter(|run| room > 0 || run.is_bare_fin());
+        // The end of a burst is worth being handed on, as that of a TSO packet of Linux.
+        let longest = (self.congestion.cwnd / 2).max(1);
+        let mut burst = 0;
+        while let Some(run) = next {
+            room = room.saturating_sub(1);
+            burst += 1;
+            self.note_new(ctx, run);
+            next = self
+                .new_run(run.end())
+                .filter(|run| room > 0 || run.is_bare_fin());
+            let ends = next.is_none() || burst == longest;
+            self.emit_run(ctx, run, ends && burst > 1);
+            burst = if ends { 0 } else { burst };
+        }
+        if self.send.max > before || room == 0 {
             self.note_usage();
         }
     }
 
     /// The next segment that was never sent, where window, silly-window avoidance and Nagle
     /// let it out (RFC 9293 3.8.6.2.1, 3.7.4).
-    fn new_run(&self) -> Option<Run> {
-        let from = self.send.max;
+    fn new_run(&self, from: u64) -> Option<Run> {
         let text_end = self.send_buffer.readable_end();
         let window_end = self.send.una + self.send.wnd;
         let mss = self.next_size(from, text_end.min(window_end));
@@ -114,6 +135,12 @@ impl Connection {
 
     /// Sends a segment for the first time.
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
+        self.note_new(ctx, run);
+        self.emit_run(ctx, run, false);
+    }
+
+    /// A segment is about to be sent for the first time.
+    fn note_new(&mut self, ctx: &Context<'_>, run: Run) {
         let Run { from, to, fin } = run;
         self.note_path(ctx, from, to);
         if self.send.una == self.send.max {
@@ -127,7 +154,6 @@ impl Connection {
         self.send.nxt = run.end();
         self.outstanding.push(from, run.end(), ctx.now);
         self.recovery.tail.rearm = true;
-        self.emit_run(ctx, run);
     }
 
     /// Sends the segment at `index` of those outstanding again. False where it cannot be
@@ -158,15 +184,15 @@ impl Connection {
         self.passing.retransmits += 1;
         self.tally.octets_retransmitted += to - from;
         ctx.counters.retransmits += 1;
-        self.emit_run(ctx, Run { from, to, fin });
+        self.emit_run(ctx, Run { from, to, fin }, false);
         self.note_retransmit_for_undo();
         true
     }
 
-    fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run) {
+    fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run, push: bool) {
         let Run { from, to, fin } = run;
         let mut flags = Flags::ACK;
-        if to > from && to == self.send.end {
+        if to > from && (push || to == self.send.end) {
             flags = flags.with(Flags::PSH);
         }
         if fin {
@@ -206,7 +232,7 @@ impl Connection {
     /// A tail loss probe with octets that were never sent; neither the congestion window nor
     /// Nagle holds it back. False where there are none.
     pub(crate) fn send_probe_of_new(&mut self, ctx: &mut Context<'_>) -> bool {
-        match self.new_run().or_else(|| self.small_run()) {
+        match self.new_run(self.send.max).or_else(|| self.small_run()) {
             Some(run) => {
                 self.send_run(ctx, run);
                 true

@@ -115,10 +115,11 @@ impl Connection {
     /// SND.UNA := `ack`, with all that follows from it.
     pub(super) fn advance_una(&mut self, ctx: &mut Context<'_>, ack: u64, segment: &Segment<'_>) {
         let before = self.send_offset(self.send.una);
+        let prior_sacked = self.recovery.news.prior_sacked;
         let rack = &mut self.recovery.rack;
         let taken = self
             .outstanding
-            .acknowledge(ack, |sent| rack.delivered(sent, ctx.now));
+            .acknowledge(ack, prior_sacked, |sent| rack.delivered(sent, ctx.now));
         self.recovery.news.una_advanced = true;
         self.note_taken(&taken);
         if !self.identity.sack_permitted && taken.acked > 0 {

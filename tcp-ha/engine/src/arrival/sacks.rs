@@ -5,6 +5,9 @@ use crate::outstanding::Taken;
 use crate::segment::Segment;
 use core::time::Duration;
 
+/// A segment has room for no more.
+const MAX_BLOCKS: usize = 4;
+
 impl Connection {
     /// Notes what the SACK blocks tell; the first may report a duplicate.
     pub(super) fn take_sacks(&mut self, ctx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
@@ -27,15 +30,22 @@ impl Connection {
         if let Some((left, right)) = duplicate {
             self.note_dsack(left, right);
         }
-        let mut taken = Taken::default();
-        let rack = &mut self.recovery.rack;
-        for at in usize::from(duplicate.is_some())..blocks.len() {
+        let mut fresh = [(u64::MAX, u64::MAX); MAX_BLOCKS];
+        for (at, slot) in (usize::from(duplicate.is_some())..blocks.len()).zip(&mut fresh) {
             // Below SND.UNA it is stale; beyond SND.MAX it is a lie.
-            let Some((left, right)) = place(at).filter(|block| block.1 > una) else {
-                continue;
-            };
+            if let Some(block) = place(at).filter(|block| block.1 > una) {
+                *slot = block;
+            }
+        }
+        // In order, or the second would look late beside the first.
+        fresh.sort_unstable();
+        let mut taken = Taken::default();
+        let prior_sacked = self.recovery.news.prior_sacked;
+        let rack = &mut self.recovery.rack;
+        for &(left, right) in fresh.iter().take_while(|block| block.0 != u64::MAX) {
+            let left = left.max(una);
             self.outstanding
-                .sack(left.max(una), right, &mut taken, |sent| {
+                .sack(left, right, prior_sacked, &mut taken, |sent| {
                     rack.delivered(sent, ctx.now);
                 });
         }

@@ -61,9 +61,9 @@ impl Cubic {
     }
 
     /// Nothing was sent for `idle`: that time does not count.
-    pub(super) fn shift(&mut self, idle: Duration) {
+    pub(super) fn shift(&mut self, idle: Duration, now: Instant) {
         if let Some(epoch) = &mut self.epoch {
-            epoch.start += idle;
+            epoch.start = (epoch.start + idle).min(now);
         }
     }
 

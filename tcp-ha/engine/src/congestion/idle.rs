@@ -6,13 +6,16 @@ use crate::connection::{Connection, Context};
 impl Connection {
     /// Before the first segment after an idle time: the window halves for every RTO that
     /// has passed, down to the restart window; the threshold remembers.
+    ///
+    /// Whatever is configured, CUBIC's clock stands still meanwhile (RFC 9438 5.8).
     pub(crate) fn restart_after_idle(&mut self, ctx: &Context<'_>) {
-        if !ctx.config.restart_after_idle || !self.outstanding.is_empty() {
+        if !self.outstanding.is_empty() {
             return;
         }
         let rto = self.rtt.rto;
         let mut idle = ctx.now.saturating_since(self.timers.sent_at);
-        if idle <= rto || rto.is_zero() {
+        self.growth.cubic.shift(idle, ctx.now);
+        if !ctx.config.restart_after_idle || idle <= rto || rto.is_zero() {
             return;
         }
         self.congestion.ssthresh = self.current_ssthresh();
@@ -22,9 +25,6 @@ impl Connection {
             self.congestion.cwnd /= 2;
         }
         self.congestion.cwnd = self.congestion.cwnd.max(restart);
-        self.growth
-            .cubic
-            .shift(ctx.now.saturating_since(self.timers.sent_at));
     }
 
     /// The window of a survivor: it knows nothing of the path at this moment.

@@ -14,7 +14,8 @@ fn ten(count: u64) -> Outstanding {
 
 fn sack(outstanding: &mut Outstanding, left: u64, right: u64) -> Taken {
     let mut taken = Taken::default();
-    outstanding.sack(left, right, &mut taken, |_| ());
+    let prior = outstanding.high_sacked();
+    outstanding.sack(left, right, prior, &mut taken, |_| ());
     taken
 }
 
@@ -22,7 +23,7 @@ fn sack(outstanding: &mut Outstanding, left: u64, right: u64) -> Taken {
 fn an_ack_takes_whole_segments_and_cuts_the_next() {
     let mut outstanding = ten(4);
     let mut seen = Vec::new();
-    let taken = outstanding.acknowledge(25, |sent| seen.push(sent.start));
+    let taken = outstanding.acknowledge(25, 0, |sent| seen.push(sent.start));
     assert_eq!((taken.acked, outstanding.len()), (2, 2));
     assert_eq!(seen, [1, 11]);
     assert_eq!(outstanding.head().unwrap().start, 25);
@@ -44,7 +45,7 @@ fn a_segment_sacked_below_another_came_late() {
     let mut outstanding = ten(4);
     assert_eq!(sack(&mut outstanding, 31, 41).late, None);
     assert_eq!(sack(&mut outstanding, 11, 21).late, Some(11));
-    let taken = outstanding.acknowledge(41, |_| ());
+    let taken = outstanding.acknowledge(41, 41, |_| ());
     assert_eq!(taken.late, Some(1));
     assert_eq!((taken.acked, outstanding.flight()), (2, 0));
 }
@@ -92,7 +93,7 @@ fn a_cut_keeps_the_marks_of_both_parts() {
     outstanding.split(0, 4);
     assert_eq!((outstanding.len(), outstanding.lost()), (3, 2));
     assert_eq!(outstanding.at(1).unwrap().start, 4);
-    outstanding.acknowledge(21, |_| ());
+    outstanding.acknowledge(21, 0, |_| ());
     assert_eq!((outstanding.len(), outstanding.lost()), (0, 0));
 }
 
@@ -113,7 +114,7 @@ fn duplicates_stand_for_segments_where_there_is_no_sack() {
     }
     assert!(outstanding.add_duplicates(1), "more than can have arrived");
     assert_eq!(outstanding.sacked(), 4);
-    let taken = outstanding.acknowledge(31, |_| ());
+    let taken = outstanding.acknowledge(31, 0, |_| ());
     assert_eq!(outstanding.consume_duplicates(taken.acked), 1);
     assert_eq!(outstanding.sacked(), 2);
 }
@@ -138,7 +139,7 @@ fn counters_agree_with_the_records() {
             }
             3 => {
                 una = (una + dice(20)).min(max);
-                outstanding.acknowledge(una, |_| ());
+                outstanding.acknowledge(una, 0, |_| ());
             }
             4 => {
                 let left = una + dice(100);
