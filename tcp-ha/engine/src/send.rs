@@ -30,18 +30,16 @@ impl Connection {
         if self.cause.is_some() {
             return;
         }
-        if self.state().may_transmit() {
-            if self.passing.hold_until.is_none() {
-                if !self.recovery.new_first {
-                    self.send_repairs(ctx);
-                }
-                self.send_new(ctx);
-                if self.recovery.new_first && self.send.max <= self.recovery.high_seq {
-                    // F-RTO has nothing new to send: retransmissions go on.
-                    self.recovery.new_first = false;
-                    self.recovery.frto = false;
-                    self.send_repairs(ctx);
-                }
+        if self.state().may_transmit() && self.passing.hold_until.is_none() {
+            if !self.recovery.new_first {
+                self.send_repairs(ctx);
+            }
+            self.send_new(ctx);
+            if self.recovery.new_first && self.send.max <= self.recovery.high_seq {
+                // F-RTO has nothing new to send: retransmissions go on.
+                self.recovery.new_first = false;
+                self.recovery.frto = false;
+                self.send_repairs(ctx);
             }
         }
         self.acknowledge_if_due(ctx);
