@@ -30,6 +30,8 @@ pub enum Ask {
     Routes(Socket),
     /// Hand over to the standby, or say why not
     Switchover(Socket),
+    /// Ask of peers what the [[security]] sections of a file say, instead of what was asked before
+    Security(SocketAndFile),
     /// Announce the routes of a file
     Originate(SocketAndFile),
     /// Withdraw the routes of a file
@@ -50,7 +52,7 @@ pub struct SocketAndFile {
     /// The node's status socket
     #[arg(long, value_name = "PATH")]
     pub socket: PathBuf,
-    /// Routes, one a line
+    /// Routes, one a line; for `security` a TOML file
     pub file: PathBuf,
 }
 
@@ -80,6 +82,10 @@ impl Ask {
             Self::Status(Socket { socket }) => client::ask(socket, &Request::Status),
             Self::Routes(Socket { socket }) => client::ask(socket, &Request::Routes),
             Self::Switchover(Socket { socket }) => client::ask(socket, &Request::Switchover),
+            Self::Security(asked) => {
+                let file = from_root(&asked.file)?;
+                client::ask(&asked.socket, &Request::Security { file })
+            }
             Self::Originate(asked) => originate(asked, true),
             Self::Withdraw(asked) => originate(asked, false),
         }

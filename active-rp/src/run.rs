@@ -112,6 +112,7 @@ fn stack_config(config: &Config, begin: Begin) -> StackConfig {
         },
         streams_by_event: true,
         node_sync: true,
+        security: config.security.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bgp_demo::config::{BgpSection, SpeakerConfig};
+use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::link::host::{Host, HostConfig, HostError};
 use tcp_ha::link::{DeviceConfig, DeviceKind, LinkAddress, Medium};
 
@@ -73,6 +74,14 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
     )?;
     let speaker = speaker(&bgp, &host.addresses)?;
     let routes = routes(&bgp)?;
+    let mut security = SecurityTable::default();
+    for given in settings.security.drain(..) {
+        let (prefix, asked) = given.value;
+        if security.entry(prefix).is_none() {
+            let set = security.set(prefix, asked);
+            set.map_err(|error| given.place.error(error.to_string()))?;
+        }
+    }
     Ok(Config {
         name: name.value,
         register: register.value,
@@ -90,6 +99,7 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         mtu: host.mtu,
         bgp: speaker,
         routes,
+        security,
     })
 }
 

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use super::ConfigError;
 use super::place::{Given, Place};
+use super::security::SecuritySection;
 use super::settings::{BgpFlags, BgpPlaces, GivenBgp, Settings};
 
 /// A configuration is not longer than this, in octets.
@@ -27,6 +28,8 @@ struct FileSections {
     interface: Option<Spanned<InterfaceSection>>,
     #[serde(default)]
     bgp: Option<BgpSection>,
+    #[serde(default)]
+    security: Vec<Spanned<SecuritySection>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -182,6 +185,15 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
         settings.addresses = source.list(addresses);
         settings.gateways = source.list(gateways);
         settings.mtu = source.option(mtu);
+    }
+    for section in sections.security {
+        let place = source.place(Some(section.span()));
+        let beside = source.file.parent().unwrap_or(Path::new("."));
+        let value = section
+            .get_ref()
+            .resolve(beside)
+            .map_err(|what| place.error(what))?;
+        settings.security.push(Given { value, place });
     }
     settings.bgp = sections.bgp.map(|mut section| {
         section.routes = section.routes.map(|path| source.beside(path));

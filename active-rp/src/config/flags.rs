@@ -9,6 +9,7 @@ use bgp_demo::prefix::Family;
 use clap::Args;
 
 use super::place::{Given, Place};
+use super::security::SecurityFlag;
 use super::settings::{BgpFlags, Settings};
 
 /// Where a node's configuration comes from. Flags override what the file says.
@@ -71,6 +72,10 @@ pub struct Flags {
     /// A peer: `ADDRESS,as=AS[,passive][,families=ipv4+ipv6][,local=ADDRESS]`; may be repeated, replaces the file's peers
     #[arg(long = "peer", value_name = "PEER")]
     pub peers: Vec<PeerFlag>,
+    /// What is asked of peers: `PREFIX[,md5=KEY][,ao=ID:KEY]...[,ttl=HOPS]`; may be repeated. Others on this host can read a
+    /// command line: files keep a key better
+    #[arg(long = "security", value_name = "SECURITY")]
+    pub security: Vec<SecurityFlag>,
 }
 
 impl Flags {
@@ -97,6 +102,12 @@ impl Flags {
                 routes: self.routes.clone(),
                 peers: self.peers.iter().map(|peer| peer.0.clone()).collect(),
             },
+            security: (self.security.iter())
+                .map(|flag| Given {
+                    value: (flag.0, flag.1.clone()),
+                    place: Place::Flag("--security"),
+                })
+                .collect(),
             sections: Vec::new(),
             source: None,
         }

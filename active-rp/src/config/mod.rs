@@ -23,10 +23,19 @@
 //! [bgp]                            # see `bgp_demo::config`
 //! as = 65001
 //! router_id = "10.99.0.1"
+//!
+//! [[security]]                     # what is asked of peers; the longest prefix decides
+//! peer = "10.99.0.2"               # an address or a prefix
+//! md5 = { file = "peer.key" }      # RFC 2385; or { env = "NAME" }, or the key itself
+//! ttl_security = 1                 # RFC 5082: at most so many hops away; default any
+//!
+//! [[security]]
+//! peer = "fd99::/64"               # RFC 5925: the keys that are accepted, one of them preferred (without: the first)
+//! ao = [{ id = 1, key = { file = "1.key" } }, { id = 2, key = { file = "2.key" }, algorithm = "aes-128-cmac-96", preferred = true }]
 //! ```
 //!
 //! Paths in a file are relative to its directory. `name`, `register`, `status`, `log` and `[device]` are a node's own; everything
-//! else, and the content of the routes file, must be the same on both nodes and goes into [`Config::digest`].
+//! else but `[[security]]`, and the content of the routes file, must be the same on both nodes and goes into [`Config::digest`].
 
 use core::fmt;
 use core::hash::Hasher as _;
@@ -37,17 +46,21 @@ use std::path::PathBuf;
 use bgp_demo::config::SpeakerConfig;
 use bgp_demo::speaker::OriginatedRoute;
 use siphasher::sip128::{Hasher128, SipHasher24};
+use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::link::{DeviceConfig, LinkAddress};
 
 mod check;
 mod file;
 mod flags;
 mod place;
+mod security;
 mod settings;
 
 pub(crate) use check::read_routes;
 pub use flags::{Flags, PeerFlag};
 pub use place::Place;
+pub use security::SecurityFlag;
+pub(crate) use security::read_security;
 
 /// Everything that a node is told; checked.
 #[derive(Clone, Debug)]
@@ -80,6 +93,8 @@ pub struct Config {
     pub bgp: SpeakerConfig,
     /// `bgp.routes`, and what the file held when it was read.
     pub routes: Option<RoutesFile>,
+    /// `[[security]]`.
+    pub security: SecurityTable,
 }
 
 /// A file of routes to originate.
@@ -134,6 +149,8 @@ impl Config {
             status: _,
             log: _,
             device: _,
+            // It travels from the active, so that keys can change under a pair.
+            security: _,
             ..
         } = self;
         let Self {

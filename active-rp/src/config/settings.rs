@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bgp_demo::config::{BgpSection, PeerSection};
 use core::net::Ipv4Addr;
+use tcp_ha::engine::auth::{PeerPrefix, PeerSecurity};
 
 use super::place::{Given, Place};
 
@@ -52,6 +53,8 @@ pub(super) struct Settings {
     pub(super) mtu: Option<Given<u16>>,
     pub(super) bgp: Option<GivenBgp>,
     pub(super) bgp_flags: BgpFlags,
+    /// Of flags first: what comes first stands.
+    pub(super) security: Vec<Given<(PeerPrefix, PeerSecurity)>>,
     /// Where sections are, to say what they lack.
     pub(super) sections: Vec<(&'static str, Place)>,
     /// Where what is not there at all would be.
@@ -77,6 +80,7 @@ impl Settings {
             mtu: self.mtu.or(other.mtu),
             bgp: self.bgp.or(other.bgp),
             bgp_flags: self.bgp_flags,
+            security: [self.security, other.security].concat(),
             sections: if self.sections.is_empty() {
                 other.sections
             } else {

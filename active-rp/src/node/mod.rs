@@ -5,11 +5,12 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use serde_json::Value;
+use tcp_ha::engine::auth::SecurityTable;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::config::read_routes;
+use crate::config::{read_routes, read_security};
 use crate::status::{Asked, Request};
 
 /// Exit status of a node that another one has taken over from: restarted with the same command line, it joins as standby.
@@ -33,6 +34,10 @@ pub trait Node: Clone + Send + Sync + 'static {
         announce: bool,
         text: String,
     ) -> impl Future<Output = Result<usize, String>> + Send;
+
+    /// Asks this of peers from now on, instead of what was asked before.
+    fn set_security(&self, table: SecurityTable)
+    -> impl Future<Output = Result<(), String>> + Send;
 
     /// Hands over to the standby, or says why not.
     fn switchover(&self) -> impl Future<Output = Result<(), String>> + Send;
@@ -133,6 +138,13 @@ async fn answered<N: Node>(node: &N, request: Request) -> Result<String, String>
         Request::Switchover => {
             node.switchover().await?;
             Ok(serde_json::json!({ "switchover": "done" }).to_string())
+        }
+        Request::Security { file } => {
+            let read = tokio::task::spawn_blocking(move || read_security(&file)).await;
+            let table = read.map_err(|error| error.to_string())??;
+            let entries = table.entries().count();
+            node.set_security(table).await?;
+            Ok(serde_json::json!({ "security": entries }).to_string())
         }
         Request::Originate { announce, file } => {
             let path = file.clone();

@@ -56,6 +56,11 @@ impl Node for Fake {
         }
     }
 
+    async fn set_security(&self, table: tcp_ha::engine::auth::SecurityTable) -> Result<(), String> {
+        self.tell(&format!("security {}", table.entries().count()));
+        Ok(())
+    }
+
     async fn switchover(&self) -> Result<(), String> {
         self.tell("switchover");
         let (refuses, hangs) = {

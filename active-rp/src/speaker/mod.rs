@@ -4,6 +4,7 @@ use core::future::Future;
 
 use bgp_demo::daemon::{BGP_PORT, Daemon, DaemonConfig, DaemonEnded};
 use serde_json::Value;
+use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::{Role, Stack, StackConfig};
 
 use crate::config::Config;
@@ -91,6 +92,15 @@ impl Node for Speaking {
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
         self.daemon.originate(routes, announce).await
+    }
+
+    async fn set_security(&self, table: SecurityTable) -> Result<(), String> {
+        let status = self.stack.status().await;
+        if !status.is_ok_and(|status| status.role == Role::Active) {
+            return Err("not the active: ask it, its standby gets the keys from it".to_owned());
+        }
+        self.stack.set_security(table);
+        Ok(())
     }
 
     async fn switchover(&self) -> Result<(), String> {

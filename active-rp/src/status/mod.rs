@@ -6,6 +6,7 @@
 //! switchover
 //! originate announce FILE
 //! originate withdraw FILE
+//! security FILE
 //! ```
 //! What cannot be answered or done is answered with `{"error": "..."}`. Files are read by the node: name them from the root.
 
@@ -32,6 +33,11 @@ pub enum Request {
     Routes,
     /// Hand over to the standby.
     Switchover,
+    /// Ask of peers what the `[[security]]` sections of a file say, instead of what was asked before.
+    Security {
+        /// The file, from the root.
+        file: PathBuf,
+    },
     /// Announce the routes of a file, or withdraw them.
     Originate {
         /// Whether to announce.
@@ -47,6 +53,7 @@ impl fmt::Display for Request {
             Self::Status => f.write_str("status"),
             Self::Routes => f.write_str("routes"),
             Self::Switchover => f.write_str("switchover"),
+            Self::Security { file } => write!(f, "security {}", file.display()),
             Self::Originate { announce, file } => {
                 let verb = if *announce { "announce" } else { "withdraw" };
                 write!(f, "originate {verb} {}", file.display())
@@ -71,6 +78,9 @@ impl FromStr for Request {
             "status" => Ok(Self::Status),
             "routes" => Ok(Self::Routes),
             "switchover" => Ok(Self::Switchover),
+            _ if line.starts_with("security /") => Ok(Self::Security {
+                file: line["security ".len()..].into(),
+            }),
             _ => match line
                 .strip_prefix("originate ")
                 .and_then(|rest| rest.split_once(' '))
@@ -79,7 +89,7 @@ impl FromStr for Request {
                 Some(("withdraw", file)) => originate(false, file),
                 _ => Err(format!(
                     "{line:?} is none of status, routes, switchover, originate announce FILE, \
-                     originate withdraw FILE"
+                     originate withdraw FILE, security FILE"
                 )),
             },
         }

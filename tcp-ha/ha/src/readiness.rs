@@ -45,6 +45,8 @@ pub enum DownReason {
     ClientDisabled,
     /// The node was handed over or taken over; the survivor has no standby yet.
     AfterTakeover,
+    /// The connection signs its segments, and its key was taken away.
+    KeyMissing,
 }
 
 impl fmt::Display for DownReason {
@@ -59,6 +61,7 @@ impl fmt::Display for DownReason {
             DownReason::ConfigurationDiffers => "the standby's configuration differs",
             DownReason::SyncAborted => "sync aborted",
             DownReason::ClientDisabled => "client disabled",
+            DownReason::KeyMissing => "the key of the connection is missing",
             DownReason::AfterTakeover => "took over, no new standby yet",
         })
     }

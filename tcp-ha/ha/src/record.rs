@@ -10,6 +10,7 @@ use ipc::batch::BatchBuilder;
 use ipc::codec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
+use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Secrets};
 
 const SHARED: u16 = 1;
@@ -21,6 +22,7 @@ const RECEIVED: u16 = 6;
 const SENT: u16 = 7;
 const APPLICATION: u16 = 8;
 const READINESS: u16 = 9;
+const SECURITY: u16 = 10;
 
 /// Stands for "no connection" in the head of an application record.
 const NO_CONNECTION: u64 = u64::MAX;
@@ -104,6 +106,8 @@ pub struct SnapshotRecord {
 pub enum Record<'a> {
     /// What all connections share.
     Shared(SharedState),
+    /// What is asked of peers, their keys included; whole, also after a change.
+    Security(SecurityTable),
     /// A neighbour's link address was learned.
     Neighbour {
         /// The neighbour's address.
@@ -174,6 +178,9 @@ impl Record<'_> {
     pub fn write(&self, batch: &mut BatchBuilder) {
         match self {
             Record::Shared(shared) => body(batch, SHARED, shared),
+            Record::Security(table) => batch.record(SECURITY, |out| {
+                out.extend_from_slice(&table.to_octets());
+            }),
             Record::Neighbour { address, link } => body(batch, NEIGHBOUR, &(address, link)),
             Record::Snapshot(snapshot) => body(batch, SNAPSHOT, snapshot.as_ref()),
             Record::Delta(delta) => body(batch, DELTA, delta.as_ref()),
@@ -234,6 +241,9 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
     let wrong = |what| RecordError { kind, what };
     Ok(match kind {
         SHARED => Record::Shared(value(kind, octets)?),
+        SECURITY => {
+            Record::Security(SecurityTable::from_octets(octets).ok_or(wrong("malformed body"))?)
+        }
         NEIGHBOUR => {
             let (address, link) = value(kind, octets)?;
             Record::Neighbour { address, link }

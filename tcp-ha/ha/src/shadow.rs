@@ -8,6 +8,7 @@ use bytes::Bytes;
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Opener, ReceiveMode};
 
 /// What a shadow holds at most. Beyond it the records are refused ([`ShadowError::TooMuch`]), and the standby's role ends.
@@ -121,6 +122,7 @@ impl core::error::Error for ShadowError {}
 pub struct Shadow {
     bounds: ShadowBounds,
     shared: Option<SharedState>,
+    security: SecurityTable,
     neighbours: BTreeMap<IpAddr, [u8; 6]>,
     connections: BTreeMap<ConnectionId, ShadowConnection>,
     /// Connections that the batch in hand speaks of; checked when it ends.
@@ -150,6 +152,7 @@ impl Shadow {
     ) -> Result<(), ShadowError> {
         match record {
             Record::Shared(shared) => self.shared = Some(shared),
+            Record::Security(table) => self.security = table,
             Record::Neighbour { address, link } => {
                 self.neighbours.insert(address, link);
                 if self.neighbours.len() > self.bounds.neighbours {
@@ -336,6 +339,11 @@ impl Shadow {
     /// What all connections share, once it has come.
     pub fn shared(&self) -> Option<&SharedState> {
         self.shared.as_ref()
+    }
+
+    /// What is asked of peers, their keys included.
+    pub fn security(&self) -> &SecurityTable {
+        &self.security
     }
 
     /// Link addresses of neighbours.

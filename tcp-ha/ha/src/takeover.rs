@@ -44,6 +44,7 @@ pub struct Survivor {
 pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -> Option<Survivor> {
     let shared = shadow.shared()?;
     let mut engine = Engine::new(config, shared.secrets());
+    engine.set_security(shadow.security().clone());
     let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_id = shared.next_id;
     for (id, connection) in shadow.connections() {

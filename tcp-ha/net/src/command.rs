@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tcp_ha_core::{Listening, Protection};
+use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_engine::{ConnectionId, ConnectionOptions, ListenerId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -55,6 +56,7 @@ pub(crate) enum Command {
         id: ConnectionId,
         protection: Option<Protection>,
     },
+    Security(SecurityTable),
     Close(ConnectionId),
     Abort(ConnectionId),
 }

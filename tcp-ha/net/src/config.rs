@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use tcp_ha_core::NodeLimits;
 use tcp_ha_engine::Config;
+use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_link::host::HostError;
 use tcp_ha_link::{DeviceConfig, DeviceError, LinkAddress};
 
@@ -46,6 +47,8 @@ pub struct StackConfig {
     pub streams_by_event: bool,
     /// Whether the daemon has state of its own that belongs to no connection: it is then asked for it when a standby joins.
     pub node_sync: bool,
+    /// What is asked of peers, their keys included. A survivor goes on with what the dead active had.
+    pub security: SecurityTable,
 }
 
 impl StackConfig {
@@ -65,6 +68,7 @@ impl StackConfig {
             tcp: Config::default(),
             streams_by_event: false,
             node_sync: false,
+            security: SecurityTable::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use std::io;
 use std::net::SocketAddr;
 use tcp_ha_core::Listening;
+use tcp_ha_engine::auth::SecurityTable;
 use tokio::sync::oneshot;
 
 /// A running node. Clones are the same node; it runs until the process ends or [`Stack::stop`].
@@ -102,6 +103,12 @@ impl Stack {
     /// Answers `NodeSyncRequested`: the daemon's own state that belongs to no connection.
     pub fn sync(&self, records: Vec<Bytes>) {
         self.commands.call(Command::Sync { id: None, records });
+    }
+
+    /// Asks this of peers from now on: their keys and TTL security, see `Engine::set_security`. The standby gets it too. A node that
+    /// is not the active does so when it has become it.
+    pub fn set_security(&self, table: SecurityTable) {
+        self.commands.call(Command::Security(table));
     }
 
     /// What the node says of itself.

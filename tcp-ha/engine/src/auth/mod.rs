@@ -7,6 +7,7 @@
 pub mod ao;
 mod connection;
 pub mod md5;
+mod octets;
 mod prefix;
 mod pseudo_header;
 mod secret;

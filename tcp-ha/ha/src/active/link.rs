@@ -143,6 +143,7 @@ impl Active {
         self.log.attach();
         self.shared.next_id = self.engine.next_id().0;
         Record::Shared(self.shared.clone()).write(&mut self.batch);
+        self.record_security();
         for (address, link) in self.host.neighbours() {
             Record::Neighbour {
                 address,

@@ -9,6 +9,7 @@ mod batch;
 mod guard;
 mod link;
 mod protect;
+mod security;
 mod user;
 
 pub use guard::{Fenced, SwitchoverRefused};

@@ -142,6 +142,14 @@ impl Active {
         }
     }
 
+    /// The standby has nothing of the connection any more.
+    pub(super) fn forget_recorded(&mut self, id: ConnectionId) {
+        if let Some(protected) = self.protected.get_mut(&id) {
+            protected.recorded = None;
+            protected.application_synced = !protected.protection.application_sync;
+        }
+    }
+
     /// All protection is down until the next standby.
     pub(super) fn protection_down(&mut self, reason: DownReason) {
         self.advancing.clear();
@@ -156,7 +164,7 @@ impl Active {
         }
     }
 
-    fn enter_initial_sync(&mut self, id: ConnectionId) {
+    pub(super) fn enter_initial_sync(&mut self, id: ConnectionId) {
         self.set_readiness(id, Readiness::TcpInitialSync);
         self.advancing.insert(id);
         if let Some(link) = &mut self.standby {
@@ -164,7 +172,7 @@ impl Active {
         }
     }
 
-    fn set_readiness(&mut self, id: ConnectionId, readiness: Readiness) {
+    pub(super) fn set_readiness(&mut self, id: ConnectionId, readiness: Readiness) {
         if let Some(protected) = self.protected.get_mut(&id) {
             protected.readiness = readiness;
             protected.awaited = None;
@@ -290,6 +298,7 @@ impl Active {
                 continue;
             };
             if protected.readiness == Readiness::ApplicationSync
+                && self.engine.has_keys(id)
                 && protected.application_synced
                 && protected.awaited.is_none()
             {

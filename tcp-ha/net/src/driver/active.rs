@@ -254,6 +254,10 @@ impl Driver {
                 active.protect(mono_us, id, protection);
                 Ok(())
             }
+            Command::Security(table) => {
+                active.set_security(table);
+                Ok(())
+            }
             Command::Close(id) => {
                 active.close(mono_us, id);
                 Ok(())

@@ -177,6 +177,7 @@ impl Driver {
             last_lsn: Lsn::ZERO,
             node_sync: self.config.node_sync,
         });
+        active.set_security(self.config.security.clone());
         active.announce(monotonic_us());
         self.takeover = Some(TakeoverStatus {
             how: How::ColdStart,
