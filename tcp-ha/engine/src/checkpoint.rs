@@ -81,8 +81,9 @@ pub struct LifecycleState {
     pub fin_acked: bool,
     /// The peer's FIN has been received in order.
     pub fin_received: bool,
-    /// The user is gone; the connection finishes by itself.
-    pub orphaned: bool,
+    /// The user is gone, and the connection finishes by itself: READ as he left it, behind which
+    /// everything is discarded.
+    pub orphaned: Option<u64>,
 }
 
 /// Send sequence variables (RFC 9293 3.3.1). Positions count from our SYN.

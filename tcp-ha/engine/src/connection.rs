@@ -167,7 +167,7 @@ impl Connection {
                 fin_sent: false,
                 fin_acked: false,
                 fin_received: false,
-                orphaned: false,
+                orphaned: None,
             },
             send: SendState::new(config.mtu),
             recv: RecvState::new(ctx.now),

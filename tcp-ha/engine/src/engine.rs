@@ -132,7 +132,8 @@ impl Engine {
                 listener.half_open = listener.half_open.saturating_sub(1);
             }
         }
-        let lingers = connection.lifecycle.orphaned && connection.state() != State::TimeWait;
+        let lingers =
+            connection.lifecycle.orphaned.is_some() && connection.state() != State::TimeWait;
         if connection.orphan != (lingers && connection.cause.is_none()) {
             connection.orphan = !connection.orphan;
             if connection.orphan {

@@ -179,7 +179,7 @@ impl Connection {
             sent_at: self.timers.sent_at,
             progress_at: self.timers.progress_at,
             soft_error: self.passing.soft_error,
-            orphaned: self.lifecycle.orphaned,
+            orphaned: self.lifecycle.orphaned.is_some(),
             tally: self.tally,
             retransmits: self.passing.retransmits,
         }

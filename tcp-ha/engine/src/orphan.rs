@@ -1,6 +1,5 @@
 //! Connections whose user is gone: they finish by themselves, within bounds.
 
-use crate::config::ReceiveMode;
 use crate::connection::{Connection, Context};
 use crate::effects::CloseCause;
 use crate::state::State;
@@ -13,12 +12,12 @@ impl Connection {
         if linger.is_some_and(|linger| linger.is_zero()) {
             return self.abort(ctx);
         }
-        if self.lifecycle.orphaned {
+        if self.lifecycle.orphaned.is_some() {
             return;
         }
-        self.lifecycle.orphaned = true;
-        self.set_receive_mode(ctx, ReceiveMode::Logged);
+        self.lifecycle.orphaned = Some(self.recv.read);
         self.discard_received();
+        self.acknowledge_if_due(ctx);
         if !self.lifecycle.user_closed {
             // It was not closed before, so this cannot fail.
             let _ = self.close(ctx);
@@ -33,8 +32,9 @@ impl Connection {
         }
     }
 
-    /// READ := RCV.NXT; nobody will ask for these octets.
+    /// SAFE and READ := RCV.NXT; nobody will ask for these octets.
     pub(crate) fn discard_received(&mut self) {
+        self.recv.safe = self.recv.nxt;
         let upto = self.recv_text_end();
         self.recv.read = upto;
         self.recv_buffer.trim(upto);
@@ -44,7 +44,7 @@ impl Connection {
     /// is told by a RST that it is lost (RFC 9293 SHLD-3). While ours is on its way a RST would
     /// make the peer throw it away.
     pub(crate) fn refuses_text(&self) -> bool {
-        self.lifecycle.orphaned && self.lifecycle.fin_acked
+        self.lifecycle.orphaned.is_some() && self.lifecycle.fin_acked
     }
 
     /// Ends an orphan for which no more can be done.
@@ -56,7 +56,7 @@ impl Connection {
     /// Timeouts in a row that are waited out before the connection is given up.
     pub(crate) fn patience(&self, ctx: &Context<'_>) -> u8 {
         let most = ctx.config.max_retransmits;
-        if self.lifecycle.orphaned {
+        if self.lifecycle.orphaned.is_some() {
             most.min(ctx.config.orphan_retries)
         } else {
             most

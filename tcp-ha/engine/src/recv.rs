@@ -25,7 +25,7 @@ impl Connection {
         if self.identity.options.receive_mode == ReceiveMode::Logged {
             self.recv.safe = self.recv.nxt;
         }
-        if self.lifecycle.orphaned {
+        if self.lifecycle.orphaned.is_some() {
             self.discard_received();
         } else {
             ctx.fx.events.push(Event::Received {

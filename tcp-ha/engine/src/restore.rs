@@ -95,6 +95,8 @@ impl ConnectionState {
         lifecycle.check()?;
         send.check(lifecycle)?;
         recv.check(lifecycle)?;
+        let left_at = lifecycle.orphaned.unwrap_or(recv.read);
+        ensure((1..=recv.read).contains(&left_at), "orphaned")?;
         rtt.check(config)?;
         congestion.check()?;
         timers.check()
@@ -166,7 +168,7 @@ impl LifecycleState {
             fin_received,
             orphaned,
         } = *self;
-        ensure(user_closed || !orphaned, "orphaned")?;
+        ensure(user_closed || orphaned.is_none(), "orphaned")?;
         let (closed, received) = match state {
             State::Closed | State::Listen => return ensure(false, "state"),
             State::SynSent | State::SynReceived => {

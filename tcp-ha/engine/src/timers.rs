@@ -93,7 +93,7 @@ impl Connection {
             self.timers.progress_at = ctx.now;
         }
         self.rearm_keepalive(ctx.now);
-        if self.state() == State::FinWait2 && !self.lifecycle.orphaned {
+        if self.state() == State::FinWait2 && self.lifecycle.orphaned.is_none() {
             self.timers.linger = Some(ctx.now + ctx.config.fin_wait_2_limit);
         }
     }
@@ -203,7 +203,8 @@ impl Connection {
     fn on_persist_timeout(&mut self, ctx: &mut Context<'_>) {
         let silent = ctx.now.saturating_since(self.timers.progress_at);
         let patience = ctx.config.max_rto * u32::from(ctx.config.max_retransmits.max(1));
-        let abandoned = self.lifecycle.orphaned && self.timers.persists >= self.patience(ctx);
+        let abandoned =
+            self.lifecycle.orphaned.is_some() && self.timers.persists >= self.patience(ctx);
         if silent >= patience || abandoned {
             self.emit_reset(ctx);
             return self.give_up();

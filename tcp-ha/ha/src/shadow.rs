@@ -306,11 +306,14 @@ impl Shadow {
         let (read, safe) = (read_offset(state), safe_offset(state));
         // A daemon that marks has said in its own records what it made of them.
         let marked = state.identity.options.receive_mode == ReceiveMode::Marked;
-        connection.received.trim(read, |offset, data| {
+        // One that is gone has not dealt with what came later.
+        let left_at = state.lifecycle.orphaned.map_or(read, stream_offset);
+        connection.received.trim(left_at.min(read), |offset, data| {
             if !marked {
                 events.push(NodeEvent::ReplicaReceived { id, offset, data });
             }
         });
+        connection.received.trim(read, |_, _| {});
         if connection.received.end() != safe {
             return Err(ShadowError::Missing {
                 id,

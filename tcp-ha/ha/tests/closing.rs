@@ -7,7 +7,9 @@ use std::time::Duration;
 use ipc::register::{MemoryRegister, Register};
 use ipc::session::{LocalIdentity, Session};
 use ipc::{Epoch, Incarnation, Lsn};
-use tcp_ha_core::{Active, ActiveParts, Clock, Listening, NodeLimits, Protection, Standby};
+use tcp_ha_core::{
+    Active, ActiveParts, Clock, Listening, NodeEvent, NodeLimits, Protection, Standby,
+};
 use tcp_ha_engine::{
     Config, ConnectionId, ConnectionOptions, Effects, Engine, Instant, Secrets, State,
 };
@@ -221,4 +223,34 @@ fn a_connection_that_is_deleted_leaves_the_shadow_too() {
     wire.exchange(&mut standby);
     assert!(wire.active.engine().connection(ours).is_none());
     assert_eq!(standby.shadow().connections().count(), 0);
+}
+
+#[test]
+fn a_replica_hears_what_was_dealt_with_before_the_user_went_and_no_more() {
+    let mut wire = Wire::new();
+    let (ours, theirs) = wire.connect();
+    let mut standby = wire.join();
+    let mut events = Vec::new();
+    standby.take_events(&mut events);
+    events.clear();
+    // In one batch: part of what came is dealt with, the user goes.
+    wire.active
+        .processed(wire.now_us, ours, 16)
+        .expect("octets that came");
+    wire.active.abandon(wire.now_us, ours);
+    wire.exchange(&mut standby);
+    let now = Instant::from_micros(wire.now_us);
+    wire.peer
+        .send(now, theirs, &[9; 64], &mut wire.fx)
+        .expect("room");
+    wire.settle();
+    wire.exchange(&mut standby);
+    standby.take_events(&mut events);
+    let heard = events.iter().filter_map(|event| match event {
+        NodeEvent::ReplicaReceived { offset, data, .. } => Some((*offset, data.len())),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [(0, 16)]);
+    let closed = |event: &NodeEvent| matches!(event, NodeEvent::ReplicaClosed { .. });
+    assert_eq!(events.iter().filter(|event| closed(event)).count(), 1);
 }

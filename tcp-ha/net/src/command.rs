@@ -1,7 +1,9 @@
 //! What a daemon asks of the node.
 
 use crate::event::StackEvent;
+use crate::info::TcpInfo;
 use crate::listener::Accepting;
+use crate::options::Change;
 use crate::status::Status;
 use crate::stream::TcpStream;
 use bytes::Bytes;
@@ -57,13 +59,22 @@ pub(crate) enum Command {
         protection: Option<Protection>,
     },
     Security(SecurityTable),
+    Change {
+        id: ConnectionId,
+        change: Change,
+    },
     Close(ConnectionId),
+    Abandon(ConnectionId),
     Abort(ConnectionId),
 }
 
 /// Calls that are answered also while the gate is shut.
 pub(crate) enum Control {
     Status(oneshot::Sender<Status>),
+    Info {
+        id: ConnectionId,
+        reply: oneshot::Sender<Option<TcpInfo>>,
+    },
     Switchover(oneshot::Sender<Result<(), String>>),
     Stop(oneshot::Sender<()>),
 }

@@ -291,6 +291,11 @@ impl StreamHandle {
         self.commands.call(Command::Close(self.shared.id));
     }
 
+    /// Closes both ways: nobody will read or write any more.
+    pub(crate) fn abandon(&self) {
+        self.commands.call(Command::Abandon(self.shared.id));
+    }
+
     /// Resets the connection.
     pub fn abort(&self) {
         self.commands.call(Command::Abort(self.shared.id));

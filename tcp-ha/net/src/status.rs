@@ -1,6 +1,7 @@
 //! What a node says of itself.
 
 use crate::event::How;
+use crate::info::TcpStatus;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -69,6 +70,8 @@ pub struct ConnectionStatus {
     pub protection: String,
     /// Why it is not, where it was asked for.
     pub reason: Option<String>,
+    /// Active: the main variables of TCP.
+    pub tcp: Option<TcpStatus>,
 }
 
 /// How a node became active.

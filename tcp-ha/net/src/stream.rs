@@ -23,7 +23,8 @@ pub(crate) enum Inbound {
     Fin,
 }
 
-/// A connection of the stack. Dropping it closes it.
+/// A connection of the stack. Dropping it closes it: what was written is still delivered, unless `ConnectionOptions::linger` says
+/// otherwise, and what comes in is discarded.
 ///
 /// Reads mark: octets that an earlier read gave out count as dealt with when the next read is made (unless
 /// [`StreamHandle::mark_explicitly`] was called). After a takeover the survivor's stream begins at the first octet that does not.
@@ -56,7 +57,7 @@ struct Closer(StreamHandle);
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.abandon();
     }
 }
 

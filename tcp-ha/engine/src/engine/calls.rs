@@ -205,6 +205,13 @@ impl Engine {
         })?
     }
 
+    /// What the user chose.
+    pub fn options(&self, id: ConnectionId) -> Option<ConnectionOptions> {
+        self.connections
+            .get(&id)
+            .map(|connection| connection.identity.options)
+    }
+
     /// Changes what the user chose, the receive mode included.
     ///
     /// Errors: `UnknownConnection`.
@@ -254,7 +261,7 @@ impl Engine {
         fx: &mut Effects,
     ) -> Result<(), Error> {
         let full = self.orphans >= self.config.max_orphans;
-        if full && !self.connection_ref(id)?.lifecycle.orphaned {
+        if full && self.connection_ref(id)?.lifecycle.orphaned.is_none() {
             self.counters.orphans_dropped += 1;
             return self.abort(now, id, fx);
         }

@@ -208,6 +208,11 @@ impl Active {
         for id in ids {
             // Every id comes from the engine itself.
             let _ = self.engine.resume(now, id, timestamp_jump_ms, &mut self.fx);
+            let info = self.engine.connection(id);
+            if info.is_some_and(|info| info.fin_queued && !info.orphaned) {
+                // No daemon is handed a stream that was closed: nobody reads what still comes.
+                let _ = self.engine.abandon(now, id, &mut self.fx);
+            }
         }
     }
 
@@ -334,6 +339,11 @@ impl Active {
         self.protected
             .get(&id)
             .map_or(Readiness::None, |protected| protected.readiness)
+    }
+
+    /// The engine's time at local time `mono_us`.
+    pub fn engine_time(&self, mono_us: u64) -> tcp_ha_engine::Instant {
+        self.clock.now(mono_us)
     }
 
     /// The engine, to look at.

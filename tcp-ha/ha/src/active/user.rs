@@ -230,6 +230,31 @@ impl Active {
         let _ = self.engine.close(now, id, &mut self.fx);
     }
 
+    /// CLOSE by a daemon that will neither read nor write any more: what was written is delivered, what comes in is discarded.
+    pub fn abandon(&mut self, mono_us: u64, id: ConnectionId) {
+        let now = self.clock.now(mono_us);
+        // A connection that is gone already needs no closing.
+        let _ = self.engine.abandon(now, id, &mut self.fx);
+    }
+
+    /// Changes options of a connection; those of its protection stay.
+    ///
+    /// # Errors
+    /// The connection is unknown.
+    pub fn change_options(
+        &mut self,
+        mono_us: u64,
+        id: ConnectionId,
+        change: impl FnOnce(&mut ConnectionOptions),
+    ) -> Result<(), Error> {
+        let mut options = self.engine.options(id).ok_or(Error::UnknownConnection)?;
+        let receive_mode = options.receive_mode;
+        change(&mut options);
+        options.receive_mode = receive_mode;
+        let now = self.clock.now(mono_us);
+        self.engine.set_options(now, id, options, &mut self.fx)
+    }
+
     /// ABORT: a reset goes out at once.
     pub fn abort(&mut self, mono_us: u64, id: ConnectionId) {
         let now = self.clock.now(mono_us);

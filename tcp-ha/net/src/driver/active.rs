@@ -3,6 +3,7 @@
 use super::channel::{Channel, Read};
 use super::{CHANNEL, Doing, Driver, LISTENER, StackEvent, Turn, monotonic_us, register};
 use crate::command::Command;
+use crate::info::TcpStatus;
 use crate::status::{ConnectionStatus, NodeCountersStatus, Role, Status};
 use ipc::schema::v1::RefuseReason;
 use ipc::session::Session;
@@ -258,6 +259,13 @@ impl Driver {
                 active.set_security(table);
                 Ok(())
             }
+            Command::Change { id, change } => {
+                active.change_options(mono_us, id, |options| change.apply(options))
+            }
+            Command::Abandon(id) => {
+                active.abandon(mono_us, id);
+                Ok(())
+            }
             Command::Close(id) => {
                 active.close(mono_us, id);
                 Ok(())
@@ -412,6 +420,7 @@ pub(super) fn tell(active: &Active, mono_us: u64, status: &mut Status) {
                 state: info.state.to_string(),
                 protection,
                 reason,
+                tcp: Some(TcpStatus::of(&info)),
             }
         })
         .collect();

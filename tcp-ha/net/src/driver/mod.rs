@@ -9,6 +9,7 @@ mod streams;
 use crate::command::{Command, Commands, Control, Doorbell, EventSender};
 use crate::config::{StackConfig, StartError};
 use crate::event::StackEvent;
+use crate::info::TcpInfo;
 use crate::status::{Role, Status, TakeoverStatus};
 use channel::Channel;
 use crossbeam_channel::Receiver;
@@ -219,6 +220,9 @@ impl Driver {
                 Control::Status(reply) => {
                     let _ = reply.send(self.status());
                 }
+                Control::Info { id, reply } => {
+                    let _ = reply.send(self.info(id));
+                }
                 Control::Switchover(reply) => {
                     let answer = match &mut self.doing {
                         Doing::Active(active) => active
@@ -236,6 +240,17 @@ impl Driver {
             }
         }
         moved
+    }
+
+    fn info(&self, id: tcp_ha_engine::ConnectionId) -> Option<TcpInfo> {
+        let Doing::Active(active) = &self.doing else {
+            return None;
+        };
+        Some(TcpInfo {
+            now: active.engine_time(monotonic_us()),
+            connection: active.engine().connection(id)?,
+            readiness: active.readiness(id),
+        })
     }
 
     fn stop(&mut self) {
