@@ -210,3 +210,35 @@ fn both_sides_that_see_a_broken_channel_swap_once() {
         world.finish();
     }
 }
+
+#[test]
+fn a_standby_that_joins_anew_while_the_register_is_away_is_not_taken_for_the_one_it_names() {
+    let mut world = alone();
+    world.add_node();
+    world.run_until("ready connections", World::all_ready);
+    world.register.set_unavailable(true);
+    // It gives up what it holds; the active cannot make itself alone yet.
+    world.channel().garble_to_standby();
+    world.run_until("the loss of the standby", |world| {
+        !world.speaker().has_standby()
+    });
+    world.register.set_unavailable(false);
+    for _ in 0..60 {
+        world.turn();
+        let entry = world.register.read().ok().flatten();
+        let named = entry.and_then(|entry| entry.standby);
+        let empty = world.nodes.iter().any(|node| match &node.doing {
+            Doing::Standby(standby) => {
+                Some(node.me) == named && standby.standing() == Standing::Syncing
+            }
+            _ => false,
+        });
+        assert!(
+            !empty || world.is_paired(),
+            "the register names a standby that holds nothing"
+        );
+    }
+    world.run_until("ready connections", World::all_ready);
+    world.fail_over();
+    world.finish();
+}

@@ -77,8 +77,6 @@ pub enum Claim {
 pub struct Standby {
     me: Incarnation,
     remote: Incarnation,
-    /// Epoch of the entry that it joined by.
-    joined: Epoch,
     limits: NodeLimits,
     session: Session,
     shadow: Shadow,
@@ -91,7 +89,7 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// Joins the active `remote`, whose entry in the register has `epoch`.
+    /// Joins the active `remote`, whose entry in the register has `epoch`, under a name that no standby has joined under before.
     pub fn join(
         me: LocalIdentity,
         remote: Incarnation,
@@ -102,7 +100,6 @@ impl Standby {
         Standby {
             me: me.incarnation,
             remote,
-            joined: epoch,
             limits,
             session: Session::initiate(me, remote, epoch),
             shadow: Shadow::default(),
@@ -263,9 +260,8 @@ impl Standby {
                 Err(error) => Claim::Unknown(error.to_string()),
             };
         }
-        // An entry from before this session names a shadow that is gone.
-        let paired_here = self.standing == Standing::Paired || entry.epoch > self.joined;
-        if entry.active != self.remote || entry.standby != Some(self.me) || !paired_here {
+        // A name stands for one session: whoever loses its shadow takes another, so an entry that has this one means this shadow.
+        if entry.active != self.remote || entry.standby != Some(self.me) {
             return Claim::Lost;
         }
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {

@@ -73,6 +73,15 @@ impl Node {
         }
     }
 
+    /// Joins anew, without anything, and so under another name.
+    fn begin_anew(&mut self) {
+        let mut name = self.me.to_bytes();
+        name[15] = name[15].wrapping_add(1);
+        self.me = Incarnation::from_bytes(name);
+        self.sign = false;
+        self.doing = Doing::Joining;
+    }
+
     fn runs(&self) -> bool {
         self.alive && !self.suspended
     }
@@ -127,9 +136,7 @@ impl World {
         if lives(entry.active) && entry.active != self.nodes[at].me {
             return self.join(at, &entry);
         }
-        // Who is named standby and joins has lost what it held: nobody is left who could take over.
-        let successor = entry.standby.filter(|name| *name != self.nodes[at].me);
-        if !successor.is_some_and(lives) {
+        if !entry.standby.is_some_and(lives) {
             self.cold_start(at, Some(&entry));
         }
     }
@@ -261,7 +268,7 @@ impl World {
             {
                 node.ended = Some(end.clone());
                 if !matches!(end, StandbyEnd::Channel(_)) {
-                    node.doing = Doing::Joining;
+                    node.begin_anew();
                     self.cut_channel_of(standby_at);
                     return;
                 }
@@ -293,9 +300,8 @@ impl World {
         match standby.claim(&self.moody) {
             Claim::Won(tenure) => self.promote(at, *standby, tenure),
             Claim::Lost => {
-                node.sign = false;
                 node.ended = Some(StandbyEnd::NotNamed);
-                node.doing = Doing::Joining;
+                node.begin_anew();
                 self.cut_channel_of(at);
             }
             Claim::Unknown(_) => node.doing = Doing::Standby(standby),

@@ -90,10 +90,9 @@ impl Driver {
         let io = |what: &'static str| move |error| StartError::Io(what, error);
         let register = FileRegister::open(config.register.clone())
             .map_err(|error| StartError::Register(error.to_string()))?;
-        let me = Incarnation::random().map_err(io("cannot draw a random name"))?;
         // Names of dead processes; a failure costs disk space only.
         let _ = ipc::liveness::sweep(&config.register);
-        let life = Life::start(&config.register, me).map_err(io("cannot show a sign of life"))?;
+        let (me, life) = new_name(&config)?;
         let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
         Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
         let poll = Poll::new().map_err(io("epoll"))?;
@@ -151,6 +150,14 @@ impl Driver {
             stranger_us: 0,
         };
         Ok((driver, commands, receiver))
+    }
+
+    /// Whoever has lost what it held is another: a register that still names the old one names nobody who could take over.
+    fn take_new_name(&mut self) -> Result<(), StartError> {
+        (self.me, self.life) = new_name(&self.config)?;
+        self.identity.incarnation = self.me;
+        tracing::info!(incarnation = %self.me, "a new name");
+        Ok(())
     }
 
     /// Turns until the node has ended.
@@ -296,6 +303,15 @@ impl Driver {
         }
         status
     }
+}
+
+/// A random name, and its sign of life.
+fn new_name(config: &StackConfig) -> Result<(Incarnation, Life), StartError> {
+    let me = Incarnation::random()
+        .map_err(|error| StartError::Io("cannot draw a random name", error))?;
+    let life = Life::start(&config.register, me)
+        .map_err(|error| StartError::Io("cannot show a sign of life", error))?;
+    Ok((me, life))
 }
 
 /// What a turn leaves behind.

@@ -267,6 +267,10 @@ impl Driver {
         tracing::warn!(%end, "joins anew");
         drop(shadowing);
         self.channel = None;
+        // The register may hold the old name, and what stood behind it is gone.
+        if let Err(error) = self.take_new_name() {
+            return self.give_up(error.to_string());
+        }
         // What was refused or could not be applied is likely to be so again.
         let pause_us = match end {
             StandbyEnd::Record(_) => 500_000,
