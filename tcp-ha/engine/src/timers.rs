@@ -163,12 +163,12 @@ impl Connection {
             (State::SynReceived, Opener::Passive(_)) => ctx.config.syn_ack_retries,
             _ => self.patience(ctx),
         };
-        if self.timers.retransmits >= limit {
+        if self.timers.retransmits >= limit && !self.peer_holds_back(ctx) {
             return self.give_up();
         }
         ctx.counters.timeouts += 1;
         self.tally.timeouts += 1;
-        self.timers.retransmits += 1;
+        self.timers.retransmits = self.timers.retransmits.saturating_add(1);
         self.timers.retransmit = None;
         self.recovery.backoff = self.recovery.backoff.saturating_add(1);
         if matches!(self.state(), State::SynSent | State::SynReceived) {
@@ -178,6 +178,16 @@ impl Connection {
         self.passing.hold_until = None;
         self.enter_loss(ctx.now);
         self.suspect_path(ctx);
+    }
+
+    /// The peer took its window back and still answers: what is sent again are probes then
+    /// (RFC 9293 SHLD-17).
+    fn peer_holds_back(&self, ctx: &Context<'_>) -> bool {
+        let patience = ctx.config.max_rto * 2;
+        let heard = self.tally.last_received_at;
+        let answers = heard.is_some_and(|at| ctx.now.saturating_since(at) < patience);
+        let waits = self.state().is_synchronized() && !self.lifecycle.orphaned;
+        waits && answers && self.send.wnd == 0
     }
 
     /// When the user's patience ends (RFC 5482, the local part): while something is

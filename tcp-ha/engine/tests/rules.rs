@@ -4,7 +4,7 @@ mod wire;
 
 use std::time::Duration;
 use tcp_ha_engine::options::{Options, Timestamps};
-use tcp_ha_engine::segment::{Flags, Header, Segment};
+use tcp_ha_engine::segment::{self, Flags, Header, Segment};
 use tcp_ha_engine::*;
 use wire::*;
 
@@ -433,4 +433,38 @@ fn wild_segments_never_panic_nor_grow_memory() {
         assert!(info.reassembly + info.rcv_nxt - info.read <= 15_000);
     }
     assert_monotonic(&wire, A, 0);
+}
+
+#[test]
+fn segments_to_or_from_groups_and_nobody_are_dropped_in_silence() {
+    let mut wire = open();
+    let ours = wire.ends[A].socket;
+    let header = Header {
+        src_port: 9,
+        dst_port: ours.port(),
+        flags: Flags::SYN,
+        ..Header::default()
+    };
+    let none = Options::default();
+    let (now, answers) = (wire.now, wire.ends[A].sent.len());
+    let addresses = [
+        ("224.0.0.5", "10.99.0.1"),
+        ("255.255.255.255", "10.99.0.1"),
+        ("0.0.0.0", "10.99.0.1"),
+        ("10.99.0.2", "224.0.0.5"),
+        ("10.99.0.2", "255.255.255.255"),
+        ("ff02::1", "fd99::1"),
+        ("fd99::2", "ff02::1"),
+    ];
+    for (src, dst) in addresses {
+        let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
+        let mut octets = Vec::new();
+        segment::emit(&mut octets, src, dst, &header, &none, (&[], &[]));
+        wire.act(A, |engine, fx| {
+            engine.handle_segment(now, src, dst, &octets, fx)
+        });
+    }
+    let bad = dropped(&wire, A, DropReason::BadAddress);
+    assert_eq!(bad, addresses.len() as u64);
+    assert_eq!(wire.ends[A].sent.len(), answers);
 }

@@ -17,10 +17,10 @@ fn a_script_that_comes_true_passes() {
 
 #[test]
 fn each_field_that_differs_is_named() {
-    let text = "start ESTABLISHED\n+0 write(4, ..., 5) = 5\n+0 > . 2:8(6) ack 7 win 1 urg 3";
+    let text = "start ESTABLISHED\n+0 write(4, ..., 5) = 5\n+0 > F. 2:8(6) ack 7 win 1 urg 3";
     let said = failure(text);
     assert!(
-        said.starts_with("t.pkt:3: +0 > . 2:8(6) ack 7 win 1 urg 3\n"),
+        said.starts_with("t.pkt:3: +0 > F. 2:8(6) ack 7 win 1 urg 3\n"),
         "{said}"
     );
     assert!(
@@ -34,6 +34,14 @@ fn each_field_that_differs_is_named() {
     let options =
         failure("start LISTEN\n+0 < S 0:0(0) win 1 <mss 1000>\n+0 > S. 0:0(0) ack 1 <mss 7>");
     assert!(options.contains("differs in options"), "{options}");
+}
+
+#[test]
+fn push_is_compared_where_a_line_asks_for_it() {
+    let text = "start ESTABLISHED\n+0 write(4, ..., 5) = 5\n+0 > . 1:6(5) ack 1";
+    outcome(text).unwrap();
+    let pure = "start ESTABLISHED\n+0 < F. 1:1(0) ack 1 win 9\n+0 > P. 1:1(0) ack 2";
+    assert!(failure(pure).contains("differs in flags"));
 }
 
 #[test]
