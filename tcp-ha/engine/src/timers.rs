@@ -186,7 +186,7 @@ impl Connection {
         let patience = ctx.config.max_rto * 2;
         let heard = self.tally.last_received_at;
         let answers = heard.is_some_and(|at| ctx.now.saturating_since(at) < patience);
-        let waits = self.state().is_synchronized() && !self.lifecycle.orphaned;
+        let waits = self.state().is_synchronized() && self.lifecycle.orphaned.is_none();
         waits && answers && self.send.wnd == 0
     }
 
