@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny packages goodput conformance
+.PHONY: captures help demo build test lint deny packages goodput conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,3 +37,7 @@ goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (roo
 
 packages: ## Install the Debian packages that the tests and the demonstration use
 	@scripts/packages
+
+captures: ## Make the captures of other people's TCPs anew (root; real daemons in namespaces)
+	$(CARGO) build --locked -p pcaps
+	pcaps/make-captures

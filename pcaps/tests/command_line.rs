@@ -122,3 +122,30 @@ fn converted_capture_gives_the_same_report() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(check(&from, &["--json"]), check(&to, &["--json"]));
 }
+
+#[test]
+fn replay_tells_by_its_status_and_never_shows_the_key() {
+    let mut conversation = conversation();
+    let file = write("replay.pcapng", &conversation);
+    let replay = |file: &Path, more: &[&str]| {
+        let output = pcaps(&[&["replay", file.to_str().expect("a path")], more].concat());
+        let text = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), text)
+    };
+    let (status, text) = replay(&file, &["--md5-key", "secret-of-two"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        text.ends_with("verdict: pass\n") && !text.contains("secret"),
+        "{text}"
+    );
+    let (status, text) = replay(&file, &["--json"]);
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (status, &report["flows"][0]["client"]["received"]),
+        (Some(0), &6.into())
+    );
+    conversation.frames.remove(0);
+    let late = write("replay-late.pcapng", &conversation);
+    assert_eq!(replay(&late, &[]).0, Some(3));
+    assert_eq!(replay(&path("missing.pcapng"), &[]).0, Some(2));
+}

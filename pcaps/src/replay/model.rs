@@ -246,11 +246,11 @@ impl Model {
         Some(heard.ack_at? + (u64::from(heard.wnd) << shift))
     }
 
-    /// Whether the other end's SACK blocks prove `to` and what lies before it lost (RFC 6675 IsLost), with a segment to spare.
+    /// Whether the other end's SACK blocks prove `from..to` lost (RFC 6675 IsLost).
     pub(super) fn is_proved_lost(&self, from: u64, to: u64, mss: u64) -> bool {
         let above = self.sacked.len_behind(to);
         !self.sacked.touches(from, to)
-            && (above > 3 * mss || self.sacked.behind(to).count() > 3)
+            && (above > 2 * mss || self.sacked.behind(to).count() > 2)
             && to <= self.engine_max
     }
 }

@@ -304,7 +304,10 @@ fn config(end: &End, capacity: u64) -> Config {
         timestamps: end.timestamps,
         sack: end.sack_permitted,
         window_scaling: end.window_scale.is_some(),
-        receive_capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
+        // The engine's window opens by steps of a segment; the end's may not.
+        receive_capacity: usize::try_from(capacity)
+            .unwrap_or(usize::MAX)
+            .saturating_add(2 * usize::from(end.mss)),
         send_capacity: SEND_CAPACITY,
         max_reassembly_ranges: 1_024,
         fin_wait_2_limit: NO_END,

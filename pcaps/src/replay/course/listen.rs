@@ -68,7 +68,11 @@ impl Course<'_> {
             }
             record.report.ahead_of_window += u64::from(self.twin_of.is_none());
             let part = end.iss.at(state.send.max);
-            let octets = self.draft(at, part, heard.wnd, Flags::ACK, &[]).octets();
+            // The right edge is that of the whole.
+            let more = (ack - state.send.max).div_ceil(1 << state.identity.snd_wscale);
+            let wnd = u64::from(heard.wnd).saturating_add(more);
+            let wnd = u16::try_from(wnd).unwrap_or(u16::MAX);
+            let octets = self.draft(at, part, wnd, Flags::ACK, &[]).octets();
             self.subject.hear(self.time, &octets);
             self.listen_to_engine(record);
         }
