@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: captures help demo build test lint deny packages goodput conformance
+.PHONY: captures help demo build test lint deny packages goodput conformance model
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ deny: ## Licences, banned crates, sources and advisories of the dependencies
 goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (root; six minutes)
 	$(CARGO) build --release --locked -p tcp-ha-bench
 	target/release/goodput --loss 1,5 --rounds 5 --seconds 8
+
+model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (minutes)
+	$(CARGO) run --release --locked -p tcp-ha-model
 
 packages: ## Install the Debian packages that the tests and the demonstration use
 	@scripts/packages

@@ -1,0 +1,106 @@
+//! Checks the model to exhaustion, and shows that it finds what is wrong.
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use stateright::{Checker, Model};
+use std::process::ExitCode;
+use std::time::Instant;
+use tcp_ha_model::{Bounds, Fault, Protocol, reach};
+
+/// Checks gate, register, pairing, takeover, handover and cold start, as a model, in every state that can be reached.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Route processors.
+    #[arg(long, default_value_t = Bounds::default().nodes)]
+    nodes: u8,
+    /// Records, each with a frame.
+    #[arg(long, default_value_t = Bounds::default().messages)]
+    messages: u8,
+    /// Epochs up to which faults happen and pairs are made.
+    #[arg(long, default_value_t = Bounds::default().epochs)]
+    epochs: u8,
+    /// Deaths in all.
+    #[arg(long, default_value_t = Bounds::default().deaths)]
+    deaths: u8,
+    /// Register calls of unknown outcome.
+    #[arg(long, default_value_t = Bounds::default().unknown)]
+    unknown: u8,
+    /// Makes the protocol wrong in this way; the check then shows how it ends.
+    #[arg(long, value_enum)]
+    fault: Option<Fault>,
+    /// Also checks that some node can always speak again, where there are at most so many states.
+    #[arg(long, default_value_t = 30_000_000)]
+    reach: usize,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let protocol = Protocol {
+        bounds: Bounds {
+            nodes: arguments.nodes,
+            messages: arguments.messages,
+            epochs: arguments.epochs,
+            deaths: arguments.deaths,
+            unknown: arguments.unknown,
+        },
+        fault: arguments.fault,
+    };
+    let began = Instant::now();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let checker = protocol.checker().threads(threads).spawn_bfs().join();
+    println!(
+        "{} states, {} different, depth {}, {:.0} s",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth(),
+        began.elapsed().as_secs_f64()
+    );
+    let mut wrong = false;
+    for property in protocol.properties() {
+        let found = checker.discovery(property.name);
+        let always = matches!(property.expectation, stateright::Expectation::Always);
+        let holds = found.is_some() != always;
+        println!(
+            "{} {}",
+            if holds { "holds " } else { "BROKEN" },
+            property.name
+        );
+        if let Some(path) = found.filter(|_| always) {
+            wrong = true;
+            for (at, step) in path.into_actions().iter().enumerate() {
+                println!("    {:2} {step:?}", at + 1);
+            }
+        }
+        wrong |= !holds;
+    }
+    if arguments.fault.is_none() {
+        match reach(&protocol, arguments.reach) {
+            Some(reached) => {
+                println!(
+                    "{} some node can always speak again ({} states, {} in which one can at once, {} in which none ever can)",
+                    if reached.stuck == 0 {
+                        "holds "
+                    } else {
+                        "BROKEN"
+                    },
+                    reached.states,
+                    reached.speaking,
+                    reached.stuck
+                );
+                if let Some(example) = reached.example {
+                    println!("{example:#?}");
+                    wrong = true;
+                }
+            }
+            None => {
+                println!("not checked: some node can always speak again (more than --reach states)")
+            }
+        }
+    }
+    if wrong {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
