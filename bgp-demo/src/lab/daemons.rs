@@ -8,6 +8,7 @@ mod gobgp;
 mod kernel;
 mod mrt;
 mod openbgpd;
+mod ours;
 mod words;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use super::error::{LabError, Result};
 use super::options::PeerKind;
 use super::routes::Plan;
 use super::sandbox;
+use super::security::LabKey;
 
 pub(crate) use words::Words;
 
@@ -38,6 +40,11 @@ pub(crate) trait Daemon: Send {
 
     /// Announces a slice of a session's routes, or withdraws it.
     fn change(&mut self, session: usize, slice: usize, announced: bool) -> Result<()>;
+
+    /// Wants the first or the second of its TCP-AO keys from now on, where it has any.
+    fn prefer_key(&mut self, _key: u8) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Where a daemon lives.
@@ -124,6 +131,14 @@ pub(crate) struct Terms<'a> {
     pub(crate) plan: &'a Plan,
     /// BGP hold time, seconds.
     pub(crate) hold_time: u16,
+    /// Key of TCP MD5 signatures.
+    pub(crate) md5: Option<&'a LabKey>,
+    /// Key of TCP-AO.
+    pub(crate) ao: Option<&'a LabKey>,
+    /// Take segments from the same link alone.
+    pub(crate) ttl_security: bool,
+    /// Where active-rp is, if not beside this program.
+    pub(crate) binaries: Option<&'a Path>,
 }
 
 impl Terms<'_> {
@@ -143,6 +158,7 @@ pub(crate) fn start(peer: PeerKind, place: Place, terms: Terms<'_>) -> Result<Bo
         PeerKind::Frr => Box::new(frr::Frr::start(place, terms)?),
         PeerKind::Gobgp => Box::new(gobgp::Gobgp::start(place, terms)?),
         PeerKind::Openbgpd => Box::new(openbgpd::Openbgpd::start(place, terms)?),
+        PeerKind::Ours => Box::new(ours::Ours::start(place, terms)?),
         PeerKind::Kernel => Box::new(kernel::Kernel::start(place, terms)?),
     })
 }
@@ -157,7 +173,7 @@ pub(crate) fn version(peer: PeerKind) -> Result<String> {
         PeerKind::Frr => frr::version(),
         PeerKind::Gobgp => gobgp::version(),
         PeerKind::Openbgpd => openbgpd::version(),
-        PeerKind::Kernel => Ok(format!("bgp-demo {}", env!("CARGO_PKG_VERSION"))),
+        PeerKind::Kernel | PeerKind::Ours => Ok(format!("bgp-demo {}", env!("CARGO_PKG_VERSION"))),
     }
 }
 

@@ -16,9 +16,11 @@ mod pair;
 mod progress;
 mod random;
 mod report;
+mod rollover;
 mod routes;
 mod run;
 mod sandbox;
+mod security;
 mod stage;
 mod verdict;
 

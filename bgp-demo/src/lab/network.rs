@@ -50,6 +50,20 @@ fn without_ipv6(device: &str) -> Result<()> {
     }
 }
 
+/// Builds a TAP for a route processor that is peer number `index`.
+///
+/// # Errors
+/// What `ip` said.
+pub(crate) fn build_tap(name: &str, index: usize) -> Result<()> {
+    let lines = format!(
+        "tuntap add dev {name} mode tap\n\
+         link set {name} address 02:00:00:00:02:{index:02x} master {BRIDGE}\n"
+    );
+    batch(&[], &lines)?;
+    without_ipv6(name)?;
+    run("ip", &["link", "set", name, "up"]).map(drop)
+}
+
 /// Builds the namespace `name` with `addresses` on its eth0, which is a port of the bridge.
 ///
 /// # Errors

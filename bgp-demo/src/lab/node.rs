@@ -16,6 +16,7 @@ use super::network::{TAPS, VIRTUAL_MAC};
 use super::options::{LabFamily, LabOptions};
 use super::routes::{OUR_ADDRESS_V4, OUR_AS, Plan, RouteNumber};
 use super::sandbox::RUN;
+use super::security::our_sections;
 
 /// How long a node may take to say how it is.
 const STATUS_PATIENCE: Duration = Duration::from_secs(2);
@@ -118,6 +119,19 @@ impl NodeSocket {
         }
     }
 
+    /// The socket at `path`.
+    pub(crate) const fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Everything that the node says of itself.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(crate) fn document(&self) -> Result<Value> {
+        self.ask("status", STATUS_PATIENCE)
+    }
+
     /// How the node is; `None` when it does not answer.
     pub(crate) fn status(&self) -> Option<NodeStatus> {
         let value = self.ask("status", STATUS_PATIENCE).ok()?;
@@ -142,17 +156,40 @@ impl NodeSocket {
         self.ask(&request, REQUEST_PATIENCE).map(drop)
     }
 
+    /// Asks of peers what the `[[security]]` sections of a file say.
+    ///
+    /// # Errors
+    /// The node cannot, with its reason.
+    pub(crate) fn security(&self, file: &Path) -> Result<()> {
+        let request = format!("security {}", file.display());
+        self.ask(&request, REQUEST_PATIENCE).map(drop)
+    }
+
     /// The prefixes of the node's Loc-RIB.
     ///
     /// # Errors
     /// It does not answer, or with something else.
     pub(crate) fn routes(&self) -> Result<Vec<ipnet::IpNet>> {
+        self.routes_where(|_| true)
+    }
+
+    /// The prefixes of the node's Loc-RIB that came from a peer.
+    ///
+    /// # Errors
+    /// It does not answer, or with something else.
+    pub(crate) fn routes_from(&self, peer: std::net::IpAddr) -> Result<Vec<ipnet::IpNet>> {
+        let peer = peer.to_string();
+        self.routes_where(|route| route["from"].as_str() == Some(&peer))
+    }
+
+    fn routes_where(&self, wanted: impl Fn(&Value) -> bool) -> Result<Vec<ipnet::IpNet>> {
         let value = self.ask("routes", REQUEST_PATIENCE)?;
         let list = value
             .as_array()
             .or_else(|| value["routes"].as_array())
             .ok_or_else(|| LabError::new("routes: the answer is not a list"))?;
         list.iter()
+            .filter(|route| wanted(route))
             .map(|route| {
                 let prefix = route["prefix"].as_str().or_else(|| route.as_str());
                 let prefix = prefix.ok_or_else(|| LabError::new("routes: no prefix"))?;
@@ -187,7 +224,10 @@ impl Slot {
         Ok(Self {
             name,
             // The names only say how a node begins on an empty register.
-            program: program(["active-rp", "standby-rp"][index], options)?,
+            program: program(
+                ["active-rp", "standby-rp"][index],
+                options.binaries.as_deref(),
+            )?,
             config,
             log: run.join(format!("{name}.log")),
             socket: NodeSocket(socket),
@@ -241,9 +281,13 @@ impl Slot {
     }
 }
 
-fn program(name: &str, options: &LabOptions) -> Result<PathBuf> {
-    let directory = match &options.binaries {
-        Some(directory) => directory.clone(),
+/// The program `name` in `binaries`, or beside this one.
+///
+/// # Errors
+/// It is not there.
+pub(crate) fn program(name: &str, binaries: Option<&Path>) -> Result<PathBuf> {
+    let directory = match binaries {
+        Some(directory) => directory.to_owned(),
         None => std::env::current_exe()
             .at("this program's directory")?
             .parent()
@@ -301,7 +345,7 @@ fn configuration(
             session.address, session.asn, !session.peer_waits
         );
     }
-    text
+    text + &our_sections(options, plan, 1)
 }
 
 /// The name of the file with the routes that are originated from the start.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::daemons::check_sessions;
 use super::error::{LabError, Result};
+use super::security::LabKey;
 
 /// Who plays the peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -23,6 +24,8 @@ pub(crate) enum PeerKind {
     Gobgp,
     /// OpenBGPD.
     Openbgpd,
+    /// Another route processor of this project, without a standby.
+    Ours,
 }
 
 impl PeerKind {
@@ -34,6 +37,7 @@ impl PeerKind {
             Self::Frr => "FRR",
             Self::Gobgp => "GoBGP",
             Self::Openbgpd => "OpenBGPD",
+            Self::Ours => "active-rp as a peer",
         }
     }
 }
@@ -98,6 +102,21 @@ pub(crate) struct LabOptions {
     /// Address family.
     #[arg(long, value_enum, default_value = "4")]
     pub(crate) family: LabFamily,
+    /// Key of TCP MD5 signatures (RFC 2385) on every session.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) md5: Option<LabKey>,
+    /// The key that the peers sign with, where it is another one: then no session may come up, and the run passes if none does.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) peer_md5: Option<LabKey>,
+    /// Key of TCP-AO (RFC 5925) on every session, with a change of keys at every cut; --peer ours.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) ao: Option<LabKey>,
+    /// Both sides take only segments from the same link (RFC 5082).
+    #[arg(long)]
+    pub(crate) ttl_security: bool,
+    /// Percent of the TCP segments that the wire loses, at random, once the tables are full.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    pub(crate) loss: u8,
     /// Where the report goes (JSON); without it only the summary is printed.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -154,6 +173,9 @@ const SESSIONS_MAX: usize = 1000;
 /// Routes per side; the plan has a prefix for each.
 pub(crate) const ROUTES_MAX: u32 = 2_000_000;
 
+/// Beyond it sessions come to no end.
+const LOSS_MAX: u8 = 30;
+
 impl LabOptions {
     /// Refuses what cannot be run.
     ///
@@ -181,6 +203,13 @@ impl LabOptions {
             return Err(LabError::new(format!(
                 "--hold-time {}: give at least 3 (RFC 4271 4.2)",
                 self.hold_time
+            )));
+        }
+        super::security::check(self)?;
+        if self.loss > LOSS_MAX {
+            return Err(LabError::new(format!(
+                "--loss {}: give at most {LOSS_MAX}",
+                self.loss
             )));
         }
         if self.resume && self.kind != CutKind::Hang {
@@ -220,6 +249,10 @@ mod tests {
             ("lab --routes-in 3000000", "at most 2000000"),
             ("lab --hold-time 2", "at least 3"),
             ("lab --resume", "--kind hang"),
+            ("lab --peer kernel --md5 k", "bird, frr, gobgp and ours"),
+            ("lab --peer bird --ao k", "--peer ours"),
+            ("lab --peer gobgp --ttl-security", "bird, frr and ours"),
+            ("lab --loss 31", "at most 30"),
         ] {
             let refusal = refusal(line);
             assert!(refusal.contains(word), "{line}: {refusal}");

@@ -14,7 +14,7 @@ use super::random::Random;
 use super::report::{Report, Verdict, Versions};
 use super::stage::Stage;
 use super::verdict::{Found, conclude};
-use super::{interrupt, sandbox};
+use super::{interrupt, rollover, sandbox};
 
 /// Nothing may change for so long after the last change, so that late mistakes are seen.
 const QUIET: Duration = Duration::from_secs(1);
@@ -139,7 +139,16 @@ fn cut_all(
                 "routes come and go in both directions; at some moment soon: kill -9 of the active",
             );
         }
-        match failover::cut(&mut stage.pair, options, &mut random) {
+        let rolled = options
+            .ao
+            .is_some()
+            .then(|| rollover::begin(options, stage, number, &mut random))
+            .transpose()?;
+        let cut = failover::cut(&mut stage.pair, options, &mut random);
+        if let Some(rolled) = rolled {
+            rolled.finish()?;
+        }
+        match cut {
             Ok(cut) => {
                 progress.say(&format!(
                     "failover {number} of {} ({}): {} took over; protected again after {:.0} ms",

@@ -15,10 +15,11 @@ use super::daemons::{self, Place, Terms, Words};
 use super::error::{At, LabError, Result};
 use super::network::{self, BRIDGE, TAPS};
 use super::node::{ORIGINATED, routes_file};
-use super::options::LabOptions;
+use super::options::{LabOptions, PeerKind};
 use super::pair::Pair;
 use super::progress::Progress;
 use super::routes::Plan;
+use super::security;
 
 /// How often a wait for tables looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -80,6 +81,8 @@ pub(crate) struct Stage {
     pub(crate) pair: Pair,
     captures: Captures,
     patience: Duration,
+    /// Where the run's files are.
+    pub(crate) directory: PathBuf,
 }
 
 impl Stage {
@@ -98,12 +101,19 @@ impl Stage {
         for place in &places {
             let address = |session: &usize| plan.sessions[*session].address;
             let addresses: Vec<IpAddr> = place.sessions.iter().map(address).collect();
-            network::build_namespace(&place.namespace, &addresses)?;
+            match options.peer {
+                PeerKind::Ours => network::build_tap(&place.namespace, place.sessions[0])?,
+                _ => network::build_namespace(&place.namespace, &addresses)?,
+            }
         }
         let captures = Captures::start(run)?;
         let terms = Terms {
             plan: &plan,
             hold_time: options.hold_time,
+            md5: options.peer_md5.as_ref().or(options.md5.as_ref()),
+            ao: options.ao.as_ref(),
+            ttl_security: options.ttl_security,
+            binaries: options.binaries.as_deref(),
         };
         progress.say(&format!(
             "starting {} x {}",
@@ -122,12 +132,17 @@ impl Stage {
             pair,
             captures,
             patience: options.patience(),
+            directory: run.to_owned(),
         };
         progress.say("starting active-rp and standby-rp");
         stage.pair.start(stage.patience)?;
         stage.pair.wait_ready(stage.patience)?;
         progress.say("paired, every session ready; waiting for full tables");
         stage.wait_full()?;
+        if options.loss > 0 {
+            progress.say(&format!("the wire loses {} % from here on", options.loss));
+            security::lose(options.loss)?;
+        }
         // The tables may have filled while something was not ready any more.
         stage.pair.wait_ready(stage.patience)?;
         Ok(stage)

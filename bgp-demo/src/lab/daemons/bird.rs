@@ -140,14 +140,27 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     let _ = write!(
         text,
         "protocol bgp b{session} {{\n  debug {{ states, events }};\n  local {} as {};\n  neighbor {} as {OUR_AS};\n  \
-         passive {};\n  hold time {};\n  connect delay time 1;\n  connect retry time 2;\n  error wait time 1, 5;\n  \
+         {}passive {};\n  hold time {};\n  connect delay time 1;\n  connect retry time 2;\n  error wait time 1, 5;\n  \
          {channel} {{ table t{session}; import all; export where source = RTS_STATIC; next hop self; }};\n}}\n",
         plan.address,
         plan.asn,
         terms.plan.our_address,
+        demands(terms),
         if plan.peer_waits { "yes" } else { "no" },
         terms.hold_time,
     );
+    text
+}
+
+/// Signatures and TTL security, in BIRD's words.
+fn demands(terms: Terms<'_>) -> String {
+    let mut text = String::new();
+    if let Some(key) = terms.md5 {
+        let _ = write!(text, "password \"{}\";\n  ", key.expose());
+    }
+    if terms.ttl_security {
+        text.push_str("ttl security on;\n  ");
+    }
     text
 }
 

@@ -177,6 +177,12 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
         terms.keepalive_time(),
         terms.hold_time,
     );
+    if let Some(key) = terms.md5 {
+        let _ = writeln!(text, " neighbor {us} password {}", key.expose());
+    }
+    if terms.ttl_security {
+        let _ = writeln!(text, " neighbor {us} ttl-security hops 1");
+    }
     if session.peer_waits {
         let _ = writeln!(text, " neighbor {us} passive");
     }

@@ -164,7 +164,7 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     };
     format!(
         "[global.config]\n  as = {}\n  router-id = \"{}\"\n  local-address-list = [\"{}\"]\n\
-         [[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {OUR_AS}\n  \
+         [[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {OUR_AS}\n{}  \
          [neighbors.transport.config]\n    local-address = \"{}\"\n    passive-mode = {}\n  \
          [neighbors.timers.config]\n    hold-time = {}\n    keepalive-interval = {}\n    connect-retry = 1\n    \
          idle-hold-time-after-reset = 1\n  \
@@ -173,6 +173,10 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
         session.router_id,
         session.address,
         terms.plan.our_address,
+        terms.md5.map_or(String::new(), |key| format!(
+            "    auth-password = \"{}\"\n",
+            key.expose()
+        )),
         session.address,
         session.peer_waits,
         terms.hold_time,

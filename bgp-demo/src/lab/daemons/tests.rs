@@ -111,6 +111,10 @@ fn try_daemon(name: &str, peer: PeerKind, family: &str) {
     network::build_segment().unwrap();
     network::build_namespace("rp", &[plan.our_address]).unwrap();
     let terms = Terms {
+        md5: None,
+        ao: None,
+        ttl_security: false,
+        binaries: None,
         plan: &plan,
         hold_time: 30,
     };
