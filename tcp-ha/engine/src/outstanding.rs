@@ -33,8 +33,8 @@ pub(crate) struct Taken {
     pub(crate) acked: u32,
     /// Segments SACKed.
     pub(crate) sacked: u32,
-    /// A retransmitted segment was acknowledged.
-    pub(crate) retransmission: bool,
+    /// A retransmitted segment was acknowledged; when the first such was last sent.
+    pub(crate) retransmission: Option<Instant>,
     /// Smallest end of a segment that was sent once only, and delivered.
     pub(crate) original_before: Option<u64>,
     /// Sending times of the first and the last segment acknowledged that were sent once.
@@ -151,7 +151,9 @@ impl Outstanding {
             self.segments.pop_front();
             self.lost -= u32::from(sent.lost);
             self.retransmitted -= u32::from(sent.retransmitted);
-            taken.retransmission |= sent.ever_retransmitted;
+            if sent.ever_retransmitted && taken.retransmission.is_none() {
+                taken.retransmission = Some(sent.sent_at);
+            }
             if sent.sacked {
                 self.sacked -= 1;
                 continue;

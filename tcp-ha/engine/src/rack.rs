@@ -3,6 +3,7 @@
 
 use crate::connection::{Connection, Context};
 use crate::outstanding::{Sent, Verdict};
+use crate::seq::SeqNum;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Rack {
     /// A delivery was noted since losses were last looked for.
     advanced: bool,
     min_rtt: Option<(Duration, Instant)>,
+    /// The TSval that the ACK at hand echoes, and what makes a TSval of a millisecond clock.
+    pub(crate) echo: Option<(u32, u32)>,
     /// Times segments were seen to arrive late.
     pub(crate) reordering_seen: u32,
     /// Largest distance, in segments, of one that came late.
@@ -49,6 +52,7 @@ impl Default for Rack {
             rtt: Duration::ZERO,
             advanced: false,
             min_rtt: None,
+            echo: None,
             reordering_seen: 0,
             reordering: DUP_THRESH,
             window_mult: 1,
@@ -79,6 +83,30 @@ impl Rack {
         if self.newest.is_none_or(|newest| sent_after(this, newest)) {
             self.newest = Some(this);
         }
+    }
+
+    /// The same of a segment that SND.UNA moved over: there the echo tells whether it was
+    /// the original, while an ACK with SACK blocks echoes what came before the gap.
+    pub(crate) fn acknowledged(&mut self, sent: &Sent, now: Instant) {
+        if !sent.ever_retransmitted || !self.echoes_earlier(sent.sent_at) {
+            self.delivered(sent, now);
+        }
+    }
+
+    /// The ACK echoes something sent before `sent_at`.
+    fn echoes_earlier(&self, sent_at: Instant) -> bool {
+        self.echo.is_some_and(|(echo, offset)| {
+            // The clock wraps at 32 bits by definition.
+            let tsval = (sent_at.as_millis() as u32).wrapping_add(offset);
+            SeqNum(echo).before(SeqNum(tsval))
+        })
+    }
+
+    /// What was taken for delivered retransmissions were originals.
+    pub(crate) fn forget(&mut self) {
+        self.newest = None;
+        self.advanced = false;
+        self.timer = None;
     }
 
     /// A round trip was measured.

@@ -103,6 +103,8 @@ impl Connection {
             echo: self.echoed(segment),
             ..AckNews::default()
         };
+        let offset = self.identity.timestamp_offset;
+        self.recovery.rack.echo = self.recovery.news.echo.map(|echo| (echo, offset));
     }
 
     /// Notes what records say was delivered.

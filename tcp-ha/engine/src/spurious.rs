@@ -134,6 +134,7 @@ impl Connection {
             return false;
         }
         self.undo_reduction(ctx, true);
+        self.recovery.rack.forget();
         self.timers.retransmits = 0;
         if self.must_stay() {
             return true;

@@ -52,7 +52,8 @@ impl Connection {
         if ack > self.send.una {
             self.advance_una(ctx, ack, segment);
         }
-        if outstanding && (!old || self.recovery.news.sacked || self.recovery.news.dsack) {
+        let reports = self.recovery.news.sacked || self.recovery.news.dsack;
+        if reports || (outstanding && !old) {
             self.react(ctx);
         }
     }
@@ -119,12 +120,14 @@ impl Connection {
         let rack = &mut self.recovery.rack;
         let taken = self
             .outstanding
-            .acknowledge(ack, prior_sacked, |sent| rack.delivered(sent, ctx.now));
+            .acknowledge(ack, prior_sacked, |sent| rack.acknowledged(sent, ctx.now));
         self.recovery.news.una_advanced = true;
         self.note_taken(&taken);
         if !self.identity.sack_permitted && taken.acked > 0 {
             let delivered = self.outstanding.consume_duplicates(taken.acked);
             self.recovery.news.delivered = delivered;
+            // What was acknowledged with a retransmission may owe it to that.
+            self.recovery.news.original_delivered &= taken.retransmission.is_none();
         }
         self.send.una = ack;
         self.tally.octets_acked += self.send_offset(ack) - before;

@@ -3,6 +3,7 @@
 use crate::connection::{Connection, Context};
 use crate::outstanding::Taken;
 use crate::segment::Segment;
+use crate::seq::SeqNum;
 use core::time::Duration;
 
 /// A segment has room for no more.
@@ -11,7 +12,7 @@ const MAX_BLOCKS: usize = 4;
 impl Connection {
     /// Notes what the SACK blocks tell; the first may report a duplicate.
     pub(super) fn take_sacks(&mut self, ctx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
-        if !self.identity.sack_permitted || self.outstanding.is_empty() {
+        if !self.identity.sack_permitted || segment.options.sack.is_empty() {
             return;
         }
         let iss = self.identity.iss;
@@ -78,7 +79,7 @@ impl Connection {
     /// retransmission spoils the former and not the latter (Karn, RFC 7323 section 4).
     pub(super) fn sample_rtt(&mut self, ctx: &Context<'_>, taken: &Taken, segment: &Segment<'_>) {
         let sent_at = match (taken.acked_sent, taken.retransmission) {
-            (Some((first, _)), false) => Some(first),
+            (Some((first, _)), None) => Some(first),
             _ => self
                 .recovery
                 .news
@@ -87,9 +88,9 @@ impl Connection {
         };
         let rtt = match sent_at {
             Some(at) => Some(ctx.now.saturating_since(at)),
-            None => self.echoed_rtt(ctx, segment),
+            None => self.echoed_rtt(ctx, taken, segment),
         };
-        if let Some((_, last)) = taken.acked_sent.filter(|_| !taken.retransmission) {
+        if let Some((_, last)) = taken.acked_sent.filter(|_| taken.retransmission.is_none()) {
             self.note_path_rtt(ctx, ctx.now.saturating_since(last));
         } else if let Some(rtt) = rtt.filter(|_| sent_at.is_some()) {
             self.note_path_rtt(ctx, rtt);
@@ -107,8 +108,19 @@ impl Connection {
         self.watch_delay(ctx, rtt);
     }
 
-    fn echoed_rtt(&self, ctx: &Context<'_>, segment: &Segment<'_>) -> Option<Duration> {
+    /// An echo from before the last transmission says that an earlier one arrived, and not
+    /// how long its ACK has been on the way: that may have been lost.
+    fn echoed_rtt(
+        &self,
+        ctx: &Context<'_>,
+        taken: &Taken,
+        segment: &Segment<'_>,
+    ) -> Option<Duration> {
         let echo = self.echoed(segment)?;
+        let last_sent = taken.retransmission.map(|at| self.timestamp_clock(at));
+        if last_sent.is_some_and(|last| SeqNum(echo).before(SeqNum(last))) {
+            return None;
+        }
         let millis = self.timestamp_clock(ctx.now).wrapping_sub(echo);
         ((millis as i32) >= 0).then(|| Duration::from_millis(u64::from(millis)))
     }

@@ -58,7 +58,7 @@ pub struct Sent {
 }
 
 /// What the wire does to segments.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Weather {
     pub delay: Duration,
     pub jitter: Duration,
