@@ -1,11 +1,13 @@
 //! Octets that arrived out of order (RFC 9293 3.10.7.4, seventh step) and the SACK blocks
 //! that tell of them (RFC 2018).
 
+use std::collections::VecDeque;
+
 /// Octets of neighbouring segments, all in one piece.
 #[derive(Debug)]
 struct Island {
     start: u64,
-    octets: Vec<u8>,
+    octets: VecDeque<u8>,
     /// When it last grew, counted in arrivals.
     touched: u64,
 }
@@ -60,41 +62,45 @@ impl Assembler {
         }
         self.arrivals += 1;
         let touched = self.arrivals;
-        let piece = |from: u64, to: u64| &data[(from - start) as usize..(to - start) as usize];
         if first == last {
-            let octets = data.to_vec();
-            self.islands.insert(
-                first,
-                Island {
-                    start,
-                    octets,
-                    touched,
-                },
-            );
+            let octets = data.iter().copied().collect();
+            let island = Island {
+                start,
+                octets,
+                touched,
+            };
+            self.islands.insert(first, island);
             return true;
         }
-        let mut merged = if self.islands[first].start <= start {
-            core::mem::take(&mut self.islands[first].octets)
-        } else {
-            piece(start, self.islands[first].start).to_vec()
-        };
-        let merged_start = start.min(self.islands[first].start);
-        for at in first..last {
-            // The first island may be `merged` already; then it is empty here.
-            merged.extend_from_slice(&self.islands[at].octets);
-            let gap_from = merged_start + merged.len() as u64;
-            let gap_to = if at + 1 < last {
-                self.islands[at + 1].start
-            } else {
-                end
-            };
-            if gap_from < gap_to {
-                merged.extend_from_slice(piece(gap_from, gap_to));
-            }
+        // The largest grows at both ends: whatever the order, an octet is moved but rarely.
+        let largest = (first..last).max_by_key(|&at| self.islands[at].octets.len());
+        let base = largest.unwrap_or(first);
+        let piece = |from: u64, to: u64| &data[(from - start) as usize..(to - start) as usize];
+        let mut from = self.islands[base].start;
+        let mut to = self.islands[base].end();
+        let mut octets = core::mem::take(&mut self.islands[base].octets);
+        for island in self.islands[first..base].iter().rev() {
+            prepend(&mut octets, piece(island.end(), from));
+            let (front, back) = island.octets.as_slices();
+            prepend(&mut octets, back);
+            prepend(&mut octets, front);
+            from = island.start;
+        }
+        if start < from {
+            prepend(&mut octets, piece(start, from));
+            from = start;
+        }
+        for island in &self.islands[base + 1..last] {
+            octets.extend(piece(to, island.start));
+            octets.extend(&island.octets);
+            to = island.end();
+        }
+        if to < end {
+            octets.extend(piece(to, end));
         }
         self.islands[first] = Island {
-            start: merged_start,
-            octets: merged,
+            start: from,
+            octets,
             touched,
         };
         self.islands.drain(first + 1..last);
@@ -102,7 +108,7 @@ impl Assembler {
     }
 
     /// Takes the octets that follow `rcv_nxt` without a gap; drops what lies before it.
-    pub(crate) fn take(&mut self, rcv_nxt: u64) -> Option<Vec<u8>> {
+    pub(crate) fn take(&mut self, rcv_nxt: u64) -> Option<VecDeque<u8>> {
         while self.islands.first().is_some_and(|i| i.end() <= rcv_nxt) {
             self.islands.remove(0);
         }
@@ -124,6 +130,12 @@ impl Assembler {
             .map(|i| (i.start, i.end()))
             .collect::<Vec<_>>()
             .into_iter()
+    }
+}
+
+fn prepend(octets: &mut VecDeque<u8>, piece: &[u8]) {
+    for &octet in piece.iter().rev() {
+        octets.push_front(octet);
     }
 }
 

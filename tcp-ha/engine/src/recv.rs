@@ -17,7 +17,9 @@ impl Connection {
         self.recv.nxt += text.len() as u64;
         let had_gap = !self.assembler.is_empty();
         while let Some(octets) = self.assembler.take(self.recv.nxt) {
-            self.recv_buffer.append(&octets);
+            let (front, back) = octets.as_slices();
+            self.recv_buffer.append(front);
+            self.recv_buffer.append(back);
             self.recv.nxt += octets.len() as u64;
         }
         self.tally.octets_in += self.recv.nxt - from;
