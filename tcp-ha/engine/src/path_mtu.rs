@@ -62,9 +62,10 @@ impl Connection {
         self.transmit(ctx);
     }
 
-    /// After a timeout: where full segments are lost again and again, smaller ones may pass.
+    /// After a timeout: where full segments are lost again and again, smaller ones may pass. A
+    /// peer that has shut its window takes none at all.
     pub(crate) fn suspect_path(&mut self, ctx: &Context<'_>) {
-        if self.timers.retransmits < SUSPICIOUS_TIMEOUTS {
+        if self.timers.retransmits < SUSPICIOUS_TIMEOUTS || self.send.wnd == 0 {
             return;
         }
         let floor = self.path_floor();
