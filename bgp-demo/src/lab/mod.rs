@@ -15,6 +15,7 @@ mod options;
 mod pair;
 mod progress;
 mod random;
+mod refusal;
 mod report;
 mod rollover;
 mod routes;
@@ -39,6 +40,9 @@ const INCONCLUSIVE: u8 = 3;
 
 /// Runs the laboratory and prints its summary.
 pub(crate) fn lab(options: LabOptions) -> ExitCode {
+    if options.peer_md5.is_some() {
+        return refused(options);
+    }
     match run::run(options) {
         Ok(report) => {
             println!("{report}");
@@ -47,6 +51,27 @@ pub(crate) fn lab(options: LabOptions) -> ExitCode {
                 Verdict::Fail => ExitCode::from(FAILED),
                 Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
             }
+        }
+        Err(error) => {
+            eprintln!("bgp-demo lab: {error}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// Runs the laboratory with peers that sign with another key.
+fn refused(options: LabOptions) -> ExitCode {
+    match run::refuse(options) {
+        Ok(reasons) if reasons.is_empty() => {
+            println!("no session came up, nobody was answered\nverdict: PASS");
+            ExitCode::SUCCESS
+        }
+        Ok(reasons) => {
+            for reason in reasons {
+                println!("  {reason}");
+            }
+            println!("verdict: FAIL");
+            ExitCode::from(FAILED)
         }
         Err(error) => {
             eprintln!("bgp-demo lab: {error}");

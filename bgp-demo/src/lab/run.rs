@@ -14,7 +14,7 @@ use super::random::Random;
 use super::report::{Report, Verdict, Versions};
 use super::stage::Stage;
 use super::verdict::{Found, conclude};
-use super::{interrupt, rollover, sandbox};
+use super::{interrupt, refusal, rollover, sandbox};
 
 /// Nothing may change for so long after the last change, so that late mistakes are seen.
 const QUIET: Duration = Duration::from_secs(1);
@@ -50,6 +50,25 @@ pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
         progress.say(&format!("kept: {}", directory.display()));
     }
     Ok(report)
+}
+
+/// Runs the laboratory with peers that sign with another key: what speaks against a pass.
+///
+/// # Errors
+/// The laboratory itself failed.
+pub(crate) fn refuse(mut options: LabOptions) -> Result<Vec<String>> {
+    options.check()?;
+    sandbox::enter(options.peer)?;
+    interrupt::listen()?;
+    let seed = *options.seed.get_or_insert_with(fresh_seed);
+    let directory = make_directory(&options, seed)?;
+    let progress = Progress::begin();
+    progress.say(&format!("logs and captures in {}", directory.display()));
+    let reasons = refusal::watch(&options, &directory, &progress)?;
+    if reasons.is_empty() && !options.keep {
+        std::fs::remove_dir_all(&directory).at(directory.display())?;
+    }
+    Ok(reasons)
 }
 
 fn play(

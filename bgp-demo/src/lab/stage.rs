@@ -92,6 +92,24 @@ impl Stage {
     /// # Errors
     /// Whatever cannot be started, or does not get ready.
     pub(crate) fn build(options: &LabOptions, run: &Path, progress: &Progress) -> Result<Self> {
+        let mut stage = Self::raise(options, run, progress)?;
+        stage.pair.wait_ready(stage.patience)?;
+        progress.say("paired, every session ready; waiting for full tables");
+        stage.wait_full()?;
+        if options.loss > 0 {
+            progress.say(&format!("the wire loses {} % from here on", options.loss));
+            security::lose(options.loss)?;
+        }
+        // The tables may have filled while something was not ready any more.
+        stage.pair.wait_ready(stage.patience)?;
+        Ok(stage)
+    }
+
+    /// Builds the network and starts everything, the captures first.
+    ///
+    /// # Errors
+    /// Whatever cannot be started.
+    pub(crate) fn raise(options: &LabOptions, run: &Path, progress: &Progress) -> Result<Self> {
         let plan = Plan::new(options);
         let file = run.join(ORIGINATED);
         std::fs::write(&file, routes_file(&plan, plan.ours.all())).at(file.display())?;
@@ -136,15 +154,6 @@ impl Stage {
         };
         progress.say("starting active-rp and standby-rp");
         stage.pair.start(stage.patience)?;
-        stage.pair.wait_ready(stage.patience)?;
-        progress.say("paired, every session ready; waiting for full tables");
-        stage.wait_full()?;
-        if options.loss > 0 {
-            progress.say(&format!("the wire loses {} % from here on", options.loss));
-            security::lose(options.loss)?;
-        }
-        // The tables may have filled while something was not ready any more.
-        stage.pair.wait_ready(stage.patience)?;
         Ok(stage)
     }
 
