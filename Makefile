@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: captures help demo build test lint deny packages goodput conformance model
+.PHONY: captures help demo build test lint deny packages goodput conformance model fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (roo
 
 model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (minutes)
 	$(CARGO) run --release --locked -p tcp-ha-model
+
+MINUTES ?= 10
+fuzz: ## Fuzz all targets, guided by coverage, for MINUTES=10 together
+	@scripts/fuzz --minutes $(MINUTES)
 
 packages: ## Install the Debian packages that the tests and the demonstration use
 	@scripts/packages

@@ -33,6 +33,8 @@ pub enum BatchError {
     },
     /// More than [`BATCH_OCTETS_MAX`] octets.
     TooLong,
+    /// The largest LSN that there is: no batch could follow.
+    LastLsn,
 }
 
 impl fmt::Display for BatchError {
@@ -41,6 +43,7 @@ impl fmt::Display for BatchError {
             Self::Truncated { whole } => write!(f, "batch ends within its record {whole}"),
             Self::Trailing { octets } => write!(f, "{octets} octets after the batch's last record"),
             Self::TooLong => write!(f, "batch of more than {BATCH_OCTETS_MAX} octets"),
+            Self::LastLsn => f.write_str("batch with an LSN that none can follow"),
         }
     }
 }
@@ -153,6 +156,10 @@ impl<'a> Batch<'a> {
         let (lsn, rest) = octets.split_first_chunk().ok_or(truncated)?;
         let (time_us, rest) = rest.split_first_chunk().ok_or(truncated)?;
         let (count, records) = rest.split_first_chunk().ok_or(truncated)?;
+        let lsn = Lsn(u64::from_le_bytes(*lsn));
+        if lsn == Lsn(u64::MAX) {
+            return Err(BatchError::LastLsn);
+        }
         let count = u32::from_le_bytes(*count);
         let mut walk = records;
         for whole in 0..count {
@@ -162,7 +169,7 @@ impl<'a> Batch<'a> {
             return Err(BatchError::Trailing { octets: walk.len() });
         }
         Ok(Self {
-            lsn: Lsn(u64::from_le_bytes(*lsn)),
+            lsn,
             time_us: u64::from_le_bytes(*time_us),
             count,
             records,

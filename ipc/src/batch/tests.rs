@@ -70,12 +70,18 @@ fn a_count_below_the_records_leaves_octets_over() {
     );
 }
 
+#[test]
+fn the_last_lsn_is_refused_since_none_can_follow() {
+    let octets = built(&[]).to_bytes(Lsn(u64::MAX), 0);
+    assert_eq!(Batch::parse(&octets), Err(BatchError::LastLsn));
+}
+
 proptest! {
     #[test]
     fn records_come_back_in_order(
         records in proptest::collection::vec(
             (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..50)), 0..20),
-        lsn in any::<u64>(),
+        lsn in 0..u64::MAX,
         time_us in any::<u64>(),
     ) {
         let builder = built(&records);

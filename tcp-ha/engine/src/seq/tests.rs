@@ -32,4 +32,32 @@ proptest! {
         prop_assume!(a != b && a.wrapping_sub(b) != 1 << 31);
         prop_assert_ne!(SeqNum(a).before(SeqNum(b)), SeqNum(b).before(SeqNum(a)));
     }
+
+    #[test]
+    fn a_position_is_the_nearest_that_fits_the_wire(iss: u32, wire: u32, near in 1u64 << 32..1 << 40) {
+        let iss = SeqNum(iss);
+        let position = iss.position(SeqNum(wire), near).expect("far behind the SYN");
+        prop_assert_eq!(iss.at(position), SeqNum(wire));
+        prop_assert!(position.abs_diff(near) <= 1 << 31);
+    }
+
+    #[test]
+    fn before_does_not_depend_on_where_the_circle_begins(a: u32, b: u32, shift: u32) {
+        let moved = |number: u32| SeqNum(number.wrapping_add(shift));
+        prop_assert_eq!(SeqNum(a).before(SeqNum(b)), moved(a).before(moved(b)));
+    }
+
+    #[test]
+    fn before_is_transitive_within_half_a_circle(a: u32, first in 1u32..1 << 30, second in 1u32..1 << 30) {
+        let b = a.wrapping_add(first);
+        let c = b.wrapping_add(second);
+        prop_assert!(SeqNum(a).before(SeqNum(b)) && SeqNum(b).before(SeqNum(c)));
+        prop_assert!(SeqNum(a).before(SeqNum(c)));
+    }
+
+    #[test]
+    fn distances_add_up_across_the_wrap(iss: u32, first: u64, second in 0u64..1 << 32) {
+        let at = |position: u64| SeqNum(iss).at(position);
+        prop_assert_eq!(at(first).at(second), at(first.wrapping_add(second)));
+    }
 }

@@ -1,0 +1,4 @@
+//! `checker` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| tcp_ha_fuzz::targets::checker::run(octets));

@@ -1,0 +1,4 @@
+//! `pair` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| tcp_ha_fuzz::targets::pair::run(octets));
