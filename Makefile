@@ -39,6 +39,7 @@ model: ## Check the protocol of gate, register and takeover in every state that 
 	$(CARGO) run --release --locked -p tcp-ha-model
 
 MINUTES ?= 10
+
 fuzz: ## Fuzz all targets, guided by coverage, for MINUTES=10 together
 	@scripts/fuzz --minutes $(MINUTES)
 

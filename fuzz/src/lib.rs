@@ -1,8 +1,8 @@
 //! Fuzz targets: functions of octets that panic where a promise is broken.
 //!
-//! One function a target, three users: `fuzz-guided` gives it to libFuzzer, `tests/` replays the corpora and runs it over
-//! seeded mutations of them, and `fuzz-corpus` writes the seeds of the corpora. A target takes any octets, keeps nothing between
-//! two calls, and asserts invariants rather than only looking for a crash.
+//! One function a target, two users: `guided/` gives it to libFuzzer, and `tests/` replays the corpora and runs it over
+//! seeded mutations of them. A target takes any octets, keeps nothing between two calls, and asserts invariants rather than only
+//! looking for a crash.
 #![forbid(unsafe_code)]
 
 pub mod corpus;
@@ -26,14 +26,14 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     target("segment", targets::segment::run, 128),
     target("options", targets::options::run, 48),
-    target("connection", targets::connection::run, 256),
-    target("pair", targets::pair::run, 192),
-    target("frames", targets::frames::run, 512),
-    target("records", targets::records::run, 512),
-    target("bgp_message", targets::bgp_message::run, 512),
-    target("bgp_speaker", targets::bgp_speaker::run, 512),
+    target("connection", targets::connection::run, 160),
+    target("pair", targets::pair::run, 128),
+    target("frames", targets::frames::run, 256),
+    target("records", targets::records::run, 192),
+    target("bgp_message", targets::bgp_message::run, 256),
+    target("bgp_speaker", targets::bgp_speaker::run, 256),
     target("capture", targets::capture::run, 1_024),
-    target("checker", targets::checker::run, 512),
+    target("checker", targets::checker::run, 384),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), octets_max: usize) -> Target {

@@ -15,7 +15,7 @@ use tcp_ha_engine::{
 };
 
 /// Actions of one input, at most.
-const ACTIONS_MAX: usize = 48;
+const ACTIONS_MAX: usize = 32;
 /// What the peer's octets are taken from.
 static TEXT: [u8; 4_096] = [0x5a; 4_096];
 
@@ -390,7 +390,9 @@ impl Bench {
                 .err(),
             10 => {
                 let what = match choices.two() {
-                    0 => Unreachable::Destination,
+                    0 => Unreachable::Host,
+                    1 => Unreachable::Port,
+                    2 => Unreachable::HopLimit,
                     mtu => Unreachable::TooBig { mtu },
                 };
                 let tuple = info.tuple;
