@@ -6,6 +6,9 @@ use super::replicated::Replicated;
 use crate::input::Choices;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tcp_ha_engine::auth::ao::{AoChain, AoKey};
+use tcp_ha_engine::auth::{PeerKeys, PeerPrefix, PeerSecurity, Secret, SecurityTable};
 use tcp_ha_engine::{CloseCause, ConnectionId, Event};
 
 /// Actions of one input, at most.
@@ -49,8 +52,18 @@ pub fn run(octets: &[u8]) {
     world.heal();
 }
 
+/// How the ends sign.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    None,
+    Md5,
+    /// TCP-AO with two keys; the first or the second is preferred.
+    Ao,
+}
+
 struct World {
     ends: [End; 2],
+    keys: Keys,
     now_us: u64,
 }
 
@@ -69,8 +82,14 @@ impl World {
         };
         let mut world = World {
             ends: [end(1, choices.octet()), end(2, choices.octet())],
+            keys: match choices.octet() & 7 {
+                1 => Keys::Md5,
+                2 => Keys::Ao,
+                _ => Keys::None,
+            },
             now_us: 1_000_000,
         };
+        (0..2).for_each(|at| world.secure(at, 1));
         // Neither gives up by itself: keepalive and user timeout are off.
         let users = [choices.octet() & !10, choices.octet() & !10];
         let server = SocketAddr::new(world.ends[1].address, 179);
@@ -86,6 +105,29 @@ impl World {
             .ok();
         world.settle(0);
         world
+    }
+
+    /// Gives an end its keys, of which it prefers this one.
+    fn secure(&mut self, at: usize, preferred: u8) {
+        let secret = |id: u8| Secret::new(&[id; 12]).expect("a short secret");
+        let keys = match self.keys {
+            Keys::None => return,
+            Keys::Md5 => PeerKeys::Md5(Arc::new(secret(1))),
+            Keys::Ao => {
+                let mut chain = AoChain::new(AoKey::new(1, secret(1)));
+                chain.add(AoKey::new(2, secret(2))).expect("room");
+                chain.prefer(preferred).expect("a key of the chain");
+                PeerKeys::Ao(Arc::new(chain))
+            }
+        };
+        let mut table = SecurityTable::default();
+        let peer = PeerPrefix::host(self.ends[1 - at].address);
+        let security = PeerSecurity {
+            keys,
+            ttl_security: None,
+        };
+        table.set(peer, security).expect("room for one");
+        self.ends[at].node.secure(table);
     }
 
     fn act(&mut self, choices: &mut Choices<'_>) {
@@ -109,6 +151,10 @@ impl World {
             12 => self.read(at),
             13 => self.take_over(at, u64::from(choices.octet()) * 1_000_003),
             14 if octet & 32 == 32 => self.close(at),
+            14 => {
+                self.secure(at, 1 + (octet >> 6 & 1));
+                self.settle(at);
+            }
             _ => {
                 let count = choices.below(8);
                 (0..count).for_each(|_| self.deliver(at, 0));

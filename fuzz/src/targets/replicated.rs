@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use tcp_ha_core::delta::ConnectionDelta;
+use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_engine::segment::{Flags, Segment};
 use tcp_ha_engine::{
     Config, ConnectionId, ConnectionOptions, ConnectionState, Effects, Engine, Event, Instant,
@@ -26,6 +27,8 @@ pub(super) struct Replicated {
     pub(super) engine: Engine,
     pub(super) fx: Effects,
     config: Config,
+    /// What is asked of peers, by a twin too.
+    security: SecurityTable,
     /// Listeners, to be opened by a twin too.
     listening: Vec<(std::net::SocketAddr, ConnectionOptions)>,
     /// What the deltas so far add up to.
@@ -45,6 +48,7 @@ impl Replicated {
             engine: Engine::new(config.clone(), secrets()),
             fx: Effects::new(),
             config,
+            security: SecurityTable::default(),
             listening: Vec::new(),
             followed: BTreeMap::new(),
             shown: BTreeMap::new(),
@@ -61,6 +65,12 @@ impl Replicated {
         let opened = self.engine.listen(local, options, 8);
         opened.expect("a free address");
         self.listening.push((local, options));
+    }
+
+    /// Asks this of peers from now on.
+    pub(super) fn secure(&mut self, security: SecurityTable) {
+        self.security = security.clone();
+        self.engine.set_security(security);
     }
 
     /// When the next timer is due, in the world's time.
@@ -171,6 +181,7 @@ impl Replicated {
         self.ahead_us = ahead_us;
         let now = self.clock(world_us);
         let mut twin = Engine::new(self.config.clone(), secrets());
+        twin.set_security(self.security.clone());
         for (local, options) in &self.listening {
             twin.listen(*local, *options, 8).expect("a free address");
         }

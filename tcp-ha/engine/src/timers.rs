@@ -241,6 +241,10 @@ impl Connection {
             self.emit_reset(ctx);
             return self.give_up();
         }
+        if self.timers.keepalives == 0 {
+            // The user's patience begins with the question, not with the silence before it.
+            self.timers.progress_at = ctx.now;
+        }
         self.timers.keepalives += 1;
         self.timers.keepalive = Some(ctx.now + least(keepalive.interval));
         ctx.counters.keepalive_probes += 1;

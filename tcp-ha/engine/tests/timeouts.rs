@@ -131,6 +131,28 @@ fn a_silent_peer_is_probed_and_given_up() {
 }
 
 #[test]
+fn a_user_timeout_gives_a_keepalive_probe_time_to_be_answered() {
+    let options = ConnectionOptions {
+        keepalive: Some(KeepaliveConfig {
+            idle: Duration::from_secs(10),
+            interval: Duration::from_secs(2),
+            probes: 30,
+        }),
+        user_timeout: Some(Duration::from_secs(3)),
+        ..nodelay()
+    };
+    let mut wire = Wire::established(Config::default(), options);
+    wire.run_for(Duration::from_secs(100));
+    assert_eq!(wire.state(A), Some(State::Established));
+    assert!(wire.ends[A].engine.counters().keepalive_probes >= 5);
+    wire.weather.loss_percent = 100;
+    let at = wire.now;
+    wire.run_until(|wire| wire.closed(A).is_some());
+    assert_eq!(wire.closed(A), Some(CloseCause::UserTimeout));
+    assert!(wire.now.saturating_since(at) <= Duration::from_secs(13));
+}
+
+#[test]
 fn what_a_timeout_sends_again_starts_no_recovery() {
     let mut wire = Wire::established(
         Config {
