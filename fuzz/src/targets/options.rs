@@ -1,6 +1,6 @@
 //! The walk over the options of a header.
 
-use tcp_ha_engine::options::{MAX_OPTIONS_LEN, MAX_WINDOW_SCALE, Options};
+use tcp_ha_engine::options::{MAX_WINDOW_SCALE, Options, Signature};
 
 /// Option octets: the walk ends, and what it found survives being written and read again.
 ///
@@ -13,7 +13,9 @@ pub fn run(octets: &[u8]) {
     found.emit(&mut again);
     assert_eq!(again.len(), found.wire_len());
     assert!(again.len().is_multiple_of(4));
-    // Octets beyond what a header holds can name more than a header holds.
-    assert!(again.len() <= MAX_OPTIONS_LEN + 24);
+    // A malformed signature is known to have been there, and is not written.
+    if found.signature == Signature::Malformed {
+        return;
+    }
     assert_eq!(Options::parse(&again), found);
 }
