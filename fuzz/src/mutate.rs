@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next 32 bits.
-    pub fn next(&mut self) -> u32 {
+    pub fn bits(&mut self) -> u32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -22,7 +22,7 @@ impl Random {
 
     /// A number below `limit`; 0 where `limit` is 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        self.next() as usize % limit.max(1)
+        self.bits() as usize % limit.max(1)
     }
 }
 
@@ -38,15 +38,15 @@ pub fn spoil(random: &mut Random, corpus: &[Vec<u8>], octets_max: usize, out: &m
     if out.is_empty() || random.below(16) == 0 {
         out.clear();
         let len = random.below(octets_max) + 1;
-        out.extend((0..len).map(|_| random.next() as u8));
+        out.extend((0..len).map(|_| random.bits() as u8));
     }
     for _ in 0..=random.below(8) {
         let at = random.below(out.len());
         match random.below(7) {
-            0 | 1 => with(out, at, |octet| *octet = random.next() as u8),
+            0 | 1 => with(out, at, |octet| *octet = random.bits() as u8),
             2 => with(out, at, |octet| *octet ^= 1 << random.below(8)),
             3 => with(out, at, |octet| *octet = EDGES[random.below(EDGES.len())]),
-            4 => out.insert(at, random.next() as u8),
+            4 => out.insert(at, random.bits() as u8),
             5 => drop(out.splice(at..(at + random.below(9)).min(out.len()), [])),
             _ => graft(random, corpus, at, out),
         }

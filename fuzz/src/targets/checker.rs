@@ -31,7 +31,7 @@ pub fn run(octets: &[u8]) {
             break;
         }
         let shape = choices.octet();
-        nanos += u64::from(choices.octet()) << (shape >> 4 & 7) * 4;
+        nanos += u64::from(choices.octet()) << ((shape >> 4 & 7) * 4);
         let (link_type, frame) = if shape & 3 == 0 {
             (link_type(choices.octet()), choices.slice(120).to_vec())
         } else {
@@ -96,7 +96,7 @@ fn segment(choices: &mut Choices<'_>) -> Vec<u8> {
     out.extend_from_slice(&u16::to_be_bytes(dst));
     out.extend_from_slice(&seq.to_be_bytes());
     out.extend_from_slice(&ack.to_be_bytes());
-    out.push(((20 + options.len()) / 4 << 4) as u8);
+    out.push(((20 + options.len()) << 2) as u8);
     out.push(flags);
     out.extend_from_slice(&choices.two().to_be_bytes());
     out.extend_from_slice(&[0; 4]);

@@ -176,7 +176,6 @@ impl Bench {
             ack,
             flags,
             window,
-            ..Header::default()
         };
         let mut octets = Vec::new();
         segment::emit(&mut octets, src, dst, &header, options, (text, &[]));

@@ -148,7 +148,6 @@ fn live(engine: &mut Engine, now: Instant, id: ConnectionId, turn: usize, fx: &m
         }),
         flags: Flags::ACK,
         window: 4_000,
-        ..Header::default()
     };
     let options = tcp_ha_engine::options::Options {
         timestamps: state

@@ -12,9 +12,9 @@ use crate::error::RestoreError;
 use crate::ids::ConnectionId;
 use crate::options::MAX_WINDOW_SCALE;
 use crate::recv_buffer::RecvBuffer;
+use crate::rtt::ROUND_TRIP_MAX;
 use crate::send_buffer::SendBuffer;
 use crate::state::State;
-use core::time::Duration;
 
 /// No connection is longer than this many octets each way.
 const MAX_POSITION: u64 = 1 << 60;
@@ -257,7 +257,7 @@ impl RttState {
             tsval_sent: _,
             tsecr_floor: _,
         } = *self;
-        let longest = Duration::from_secs(3_600);
+        let longest = ROUND_TRIP_MAX;
         ensure(srtt.is_none_or(|srtt| srtt <= longest), "rtt.srtt")?;
         ensure(rttvar <= longest, "rtt.rttvar")?;
         ensure(variance <= longest * 4, "rtt.variance")?;

@@ -6,6 +6,8 @@ use core::time::Duration;
 
 /// Largest backoff: the timeout doubles at most so often before `max_rto` holds anyway.
 const MAX_BACKOFF: u8 = 16;
+/// No round trip counts as longer: an echo may be as old, or as false, as it likes.
+pub(crate) const ROUND_TRIP_MAX: Duration = Duration::from_secs(3_600);
 
 impl RttState {
     /// Before the first sample.
@@ -27,6 +29,7 @@ impl RttState {
     /// As in Linux the variance term is the peak of a round trip and decays by a quarter
     /// in each, and a round trip that gets shorter does not count as variance.
     pub(crate) fn sample(&mut self, rtt: Duration, una: u64, max: u64, config: &Config) {
+        let rtt = rtt.min(ROUND_TRIP_MAX);
         match self.srtt {
             None => {
                 self.srtt = Some(rtt);

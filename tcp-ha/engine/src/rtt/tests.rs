@@ -39,3 +39,11 @@ fn backoff_doubles_up_to_the_bound() {
     assert_eq!(rtt.backed_off(3, &config), Duration::from_millis(1_608));
     assert_eq!(rtt.backed_off(255, &config), config.max_rto);
 }
+
+#[test]
+fn an_echo_from_long_ago_counts_as_an_hour() {
+    let days = after(&[400_000_000, 0, 900_000_000]);
+    let hours = after(&[3_600_000, 0, 3_600_000]);
+    assert_eq!(days, hours);
+    assert!(days.rttvar <= ROUND_TRIP_MAX && days.variance <= ROUND_TRIP_MAX * 4);
+}
