@@ -197,7 +197,9 @@ impl Connection {
         let waits =
             self.send.una < self.send.max || timers.persist.is_some() || timers.keepalives > 0;
         let limit = self.identity.options.user_timeout.filter(|_| waits);
-        limit.map(|limit| timers.progress_at + limit)
+        // The first probe may come later than that, and gets its time to be answered.
+        let answered_by = timers.keepalive.filter(|_| timers.keepalives == 1);
+        limit.map(|limit| (timers.progress_at + limit).max(answered_by.unwrap_or_default()))
     }
 
     fn on_linger_timeout(&mut self, ctx: &mut Context<'_>) {
@@ -240,10 +242,6 @@ impl Connection {
         if self.timers.keepalives >= keepalive.probes {
             self.emit_reset(ctx);
             return self.give_up();
-        }
-        if self.timers.keepalives == 0 {
-            // The user's patience begins with the question, not with the silence before it.
-            self.timers.progress_at = ctx.now;
         }
         self.timers.keepalives += 1;
         self.timers.keepalive = Some(ctx.now + least(keepalive.interval));
