@@ -44,7 +44,8 @@ impl Connection {
         let full = self
             .passing
             .largest_text
-            .clamp(MIN_FULL_TEXT, u64::from(self.identity.our_mss));
+            .max(MIN_FULL_TEXT)
+            .min(u64::from(self.identity.our_mss));
         let quick = self.passing.quick_acks > 0;
         self.passing.quick_acks = self.passing.quick_acks.saturating_sub(1);
         let second = self.recv.nxt - self.recv.last_ack_sent > full;

@@ -102,3 +102,14 @@ fn the_wrap_of_sequence_numbers_is_crossed() {
     let sent = &wire.ends[A].sent;
     assert!(sent.iter().any(|s| s.header.seq.0 < 500_000));
 }
+
+#[test]
+fn text_comes_in_segments_below_the_default_mss() {
+    let options = ConnectionOptions {
+        max_segment: Some(100),
+        ..nodelay()
+    };
+    let mut wire = Wire::established(Config::default(), options);
+    let data = pattern(5_000);
+    transfer(&mut wire, A, &data);
+}
