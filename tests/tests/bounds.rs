@@ -218,6 +218,32 @@ fn half_open_connections_have_a_budget_of_their_own_and_no_records() {
 }
 
 #[test]
+fn connections_that_came_by_a_cookie_are_protected_like_others() {
+    let mut world = World::new(Scenario {
+        clients: 3,
+        pair_tcp: Config {
+            max_half_open: 1,
+            ..Config::default()
+        },
+        ..limited(NodeLimits::default())
+    });
+    world.add_node();
+    world.turn();
+    world.add_node();
+    for frame in Stranger::new(Family::V4).syns(PORT, 20) {
+        world.inject(frame);
+    }
+    world.turns(2);
+    world.peer.connect(world.now_us);
+    world.run_for(200_000);
+    assert_eq!(world.speaker().engine().counters().cookies_taken, 3);
+    world.finish();
+    world.fail_over();
+    world.peer.send_more(10_000);
+    world.finish();
+}
+
+#[test]
 fn connections_beyond_the_bound_are_not_opened() {
     let mut world = World::new(Scenario {
         clients: 12,
