@@ -73,13 +73,15 @@ impl Connection {
         if self.passing.hold_until.is_none() {
             return;
         }
+        // More of what the dead node had sent may be told by the next ACK.
+        let stale = ack == self.send.una && !segment.options.sack.is_empty();
         let echoes = match (segment.options.timestamps, self.rtt.tsecr_floor) {
             (Some(timestamps), Some(floor)) if self.identity.timestamps => {
                 !SeqNum(timestamps.echo).before(SeqNum(floor))
             }
-            _ => true,
+            _ => !stale,
         };
-        if echoes || ack == self.send.una || ack == self.send.max {
+        if echoes || (ack == self.send.una && !stale) || ack == self.send.max {
             self.passing.hold_until = None;
         }
     }
