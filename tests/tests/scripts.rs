@@ -1,7 +1,9 @@
 //! Every script of `tests/scripts`.
 
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use tcp_ha_tests::script::{Script, matrix, run};
+use tcp_ha_tests::script::matrix::{self, Case};
+use tcp_ha_tests::script::{Script, run};
 
 /// So many there are at least.
 const LEAST: usize = 200;
@@ -19,6 +21,15 @@ fn scripts(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Plays a script; a panic is a failure that has its name.
+fn outcome(name: &str, text: &str) -> Result<(), String> {
+    let script = Script::parse(name, text)?;
+    match catch_unwind(|| run(&script)) {
+        Ok(played) => played.map_err(|failure| failure.to_string()),
+        Err(_) => Err(format!("{name}: the engine panicked, as printed above")),
+    }
 }
 
 #[test]
@@ -47,9 +58,7 @@ fn every_script_comes_true() {
                 "{name}:1: the first line says which rule is tested: # RFC ..."
             ));
         }
-        let outcome = Script::parse(&name, &text)
-            .and_then(|script| run(&script).map_err(|failure| failure.to_string()));
-        failures.extend(outcome.err());
+        failures.extend(outcome(&name, &text).err());
     }
     assert!(
         failures.is_empty(),
@@ -62,13 +71,14 @@ fn every_script_comes_true() {
 
 #[test]
 fn every_state_takes_every_segment_wherever_it_lies() {
-    let cases = matrix::cases();
+    let mut cases = matrix::cases();
     assert_eq!(cases.len(), 12 * 6 * 4);
+    cases.extend(matrix::cases().iter().map(Case::over_ipv6));
     let mut failures = Vec::new();
     for case in &cases {
         let play = |text: &String| {
-            let script = Script::parse(&case.name, text)?;
-            run(&script).map_err(|failure| format!("{failure}\n  the script:\n{text}"))
+            let told = |failure| format!("{failure}\n  the script:\n{text}");
+            outcome(&case.name, text).map_err(told)
         };
         let outcomes: Vec<Result<(), String>> = case.accepted.iter().map(play).collect();
         if outcomes.iter().all(Result::is_err) {

@@ -79,7 +79,7 @@ pub struct Case {
     pub accepted: Vec<String>,
 }
 
-/// The whole table.
+/// The whole table, over IPv4.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for state in STATES {
@@ -90,6 +90,20 @@ pub fn cases() -> Vec<Case> {
         }
     }
     cases
+}
+
+impl Case {
+    /// The same over IPv6: the MSS that we offer is 20 octets smaller.
+    pub fn over_ipv6(&self) -> Case {
+        let change = |text: &String| {
+            let text = text.replace("<mss 1460>", "<mss 1440>");
+            format!("--ip_version=ipv6\n{text}")
+        };
+        Case {
+            name: format!("{}, IPv6", self.name),
+            accepted: self.accepted.iter().map(change).collect(),
+        }
+    }
 }
 
 /// What may come of a segment.
