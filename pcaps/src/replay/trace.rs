@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 
 /// A segment farther from its stream than this does not belong to it.
 const STRAY_MIN: u64 = 1 << 24;
+/// Where more than one checksum in so many is wrong, the capture was made before a device filled them in.
+const DAMAGE_SHARE: usize = 4;
 /// The largest shift (RFC 7323 2.3).
 const SHIFT_MAX: u8 = 14;
 /// What a window of unknown scale may stand for.
@@ -80,12 +82,10 @@ pub(super) struct End {
     pub(super) clock: Option<(Timestamp, u32)>,
     /// Segments that it sent.
     pub(super) segments: u64,
-    /// Some of its checksums are right, so that the wrong ones mean damage.
-    pub(super) has_good_checksums: bool,
+    /// Most of its checksums are right, so that a wrong one means damage, and not that a device was to fill it in.
+    pub(super) fills_checksums: bool,
     /// The octets that it sent.
     pub(super) text: Text,
-    /// Where its last segment ends.
-    pub(super) reach: u64,
     /// Position of its FIN.
     pub(super) fin: Option<u64>,
 }
@@ -177,7 +177,7 @@ impl Trace {
         if let (Some((start, end)), Some(at)) = (heard.text(), heard.at) {
             // A keepalive probe may carry an octet that means nothing.
             let garbage = heard.payload_len == 1 && at < near[own] && at > 0;
-            let damaged = heard.checksum == Checksum::Bad && sender.has_good_checksums;
+            let damaged = heard.checksum == Checksum::Bad && sender.fills_checksums;
             if start >= 1 && !garbage && !damaged {
                 sender.text.insert(start, &heard.payload);
             }
@@ -185,7 +185,6 @@ impl Trace {
                 sender.fin.get_or_insert(end);
             }
             near[own] = near[own].max(heard.end().unwrap_or(end));
-            sender.reach = near[own];
         }
     }
 }
@@ -199,7 +198,7 @@ impl End {
             Some(syn) => syn.seq,
             None => infer_iss(own(), others()),
         };
-        let seen_timestamps = || heard.iter().any(|heard| heard.options.timestamps.is_some());
+        let seen_timestamps = || own().any(|heard| heard.options.timestamps.is_some());
         let largest = || own().map(|heard| heard.payload_len).max().unwrap_or(0);
         let assumed_mss = || u16::try_from(largest()).unwrap_or(1460).max(536);
         End {
@@ -223,9 +222,11 @@ impl End {
                     .map(|timestamps| (heard.time, timestamps.tsval))
             }),
             segments: own().count() as u64,
-            has_good_checksums: own().any(|heard| heard.checksum == Checksum::Good),
+            fills_checksums: {
+                let count = |verdict| own().filter(|heard| heard.checksum == verdict).count();
+                count(Checksum::Bad) * DAMAGE_SHARE <= count(Checksum::Good)
+            },
             text: Text::default(),
-            reach: 0,
             fin: None,
         }
     }

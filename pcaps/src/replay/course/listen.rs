@@ -16,7 +16,7 @@ impl Course<'_> {
         if heard.refused {
             return;
         }
-        if heard.checksum == Checksum::Bad && peer.has_good_checksums {
+        if heard.checksum == Checksum::Bad && peer.fills_checksums {
             record.lacks("segments with a wrong checksum, kept from the engine", 1);
             return;
         }
@@ -40,15 +40,13 @@ impl Course<'_> {
     /// The end's congestion window may have been larger than the engine's, and its segments may be missing in the
     /// capture. Then the acknowledgement is told in parts that the engine can follow.
     fn tell_in_parts(&mut self, heard: &Heard, record: &mut Record) {
-        let (Some(ack), Some(at)) = (heard.ack_at, heard.at) else {
+        let Some(ack) = heard.ack_at else {
             return;
         };
         let end = self.trace.end(self.own);
         if ack > self.model.written && !self.model.user_closed && !heard.flags.has(Flags::RST) {
             // The capture lacks what the end sent, or shows the answer before what it answers.
-            if ack <= end.reach {
-                self.write_to(end.fin.map_or(ack, |fin| fin.min(ack)), record);
-            }
+            self.write_to(end.fin.map_or(ack, |fin| fin.min(ack)), record);
             if end.fin.is_some_and(|fin| ack > fin) {
                 self.close();
             }
@@ -62,8 +60,8 @@ impl Course<'_> {
             };
             let written = self.model.written + u64::from(self.model.user_closed);
             let ahead = ack > state.send.max && ack <= written;
-            let follows = at == state.recv.nxt && state.send.una < state.send.max;
-            if !ahead || !follows || !state.lifecycle.state.is_synchronized() {
+            let outstanding = state.send.una < state.send.max;
+            if !ahead || !outstanding || !state.lifecycle.state.is_synchronized() {
                 return;
             }
             record.report.ahead_of_window += u64::from(self.twin_of.is_none());
@@ -72,7 +70,9 @@ impl Course<'_> {
             let more = (ack - state.send.max).div_ceil(1 << state.identity.snd_wscale);
             let wnd = u64::from(heard.wnd).saturating_add(more);
             let wnd = u16::try_from(wnd).unwrap_or(u16::MAX);
-            let octets = self.draft(at, part, wnd, Flags::ACK, &[]).octets();
+            let octets = self
+                .draft(state.recv.nxt, part, wnd, Flags::ACK, &[])
+                .octets();
             self.subject.hear(self.time, &octets);
             self.listen_to_engine(record);
         }
