@@ -15,14 +15,21 @@ impl Connection {
         capacity.saturating_sub(self.send_buffer.len())
     }
 
-    /// Queues as much of `data` as fits; how many octets that was.
-    pub(crate) fn queue(&mut self, ctx: &mut Context<'_>, data: &[u8]) -> Result<usize, Error> {
+    /// Queues as much of `data` as fits; how many octets that was. `push`: no more will follow
+    /// soon.
+    pub(crate) fn queue(
+        &mut self,
+        ctx: &mut Context<'_>,
+        data: &[u8],
+        push: bool,
+    ) -> Result<usize, Error> {
         if self.lifecycle.user_closed {
             return Err(Error::Closing);
         }
         let taken = data.len().min(self.send_room(ctx.config.send_capacity));
         self.send_buffer.append(&data[..taken]);
         self.send.end += taken as u64;
+        self.pushes.note(self.send.end, push);
         self.transmit(ctx);
         Ok(taken)
     }

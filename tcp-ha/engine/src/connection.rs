@@ -16,6 +16,7 @@ use crate::ids::ConnectionId;
 use crate::options::MAX_WINDOW_SCALE;
 use crate::outstanding::Outstanding;
 use crate::path_mtu::PathSearch;
+use crate::push::Pushes;
 use crate::rate_limit::RateLimit;
 use crate::recovery::Recovery;
 use crate::recv_buffer::RecvBuffer;
@@ -72,6 +73,8 @@ pub(crate) struct Connection {
     pub(crate) growth: Growth,
     /// What was counted here.
     pub(crate) tally: Tally,
+    /// Where SENDs end.
+    pub(crate) pushes: Pushes,
     /// The rest of what a checkpoint drops.
     pub(crate) passing: Passing,
     /// Keys of the segments, ready for use.
@@ -221,6 +224,7 @@ impl Connection {
             recovery: Recovery::default(),
             growth: Growth::default(),
             tally: Tally::default(),
+            pushes: Pushes::default(),
             passing: Passing {
                 quick_acks,
                 ..Passing::default()
@@ -256,6 +260,7 @@ impl Connection {
             recovery: _,
             growth: _,
             tally: _,
+            pushes: _,
             passing: _,
             // Keys travel once, as a record of their own.
             signer: _,

@@ -35,6 +35,7 @@ mod output;
 mod outstanding;
 mod path_mtu;
 mod prr;
+mod push;
 mod rack;
 mod rate_limit;
 mod recovery;

@@ -85,7 +85,8 @@ impl Connection {
                 .new_run(run.end())
                 .filter(|run| room > 0 || run.is_bare_fin());
             let ends = next.is_none() || burst == longest;
-            self.emit_run(ctx, run, ends && burst > 1);
+            let ends_send = self.pushes.take(run.from, run.to, self.send.end);
+            self.emit_run(ctx, run, ends_send || (ends && burst > 1));
             burst = if ends { 0 } else { burst };
         }
         if self.send.max > before || room == 0 {
@@ -134,7 +135,8 @@ impl Connection {
     /// Sends a segment for the first time.
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
         self.note_new(ctx, run);
-        self.emit_run(ctx, run, false);
+        let ends_send = self.pushes.take(run.from, run.to, self.send.end);
+        self.emit_run(ctx, run, ends_send);
     }
 
     /// A segment is about to be sent for the first time.
@@ -190,7 +192,9 @@ impl Connection {
     fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run, push: bool) {
         let Run { from, to, fin } = run;
         let mut flags = Flags::ACK;
-        if to > from && (push || to == self.send.end) {
+        // What is queued last has it even where the SEND's end is no longer known.
+        let ends_queue = to == self.send.end && !self.pushes.more_is_to_come();
+        if to > from && (push || ends_queue) {
             flags = flags.with(Flags::PSH);
         }
         if fin {

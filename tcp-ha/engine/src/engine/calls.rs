@@ -136,7 +136,25 @@ impl Engine {
         data: &[u8],
         fx: &mut Effects,
     ) -> Result<usize, Error> {
-        self.with(now, id, fx, |connection, ctx| connection.queue(ctx, data))?
+        self.with(now, id, fx, |connection, ctx| {
+            connection.queue(ctx, data, true)
+        })?
+    }
+
+    /// SEND without PUSH: like `send`, but more follows soon, so no segment says that the peer
+    /// should hand these octets on at once.
+    ///
+    /// Errors: as `send`.
+    pub fn send_part(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        data: &[u8],
+        fx: &mut Effects,
+    ) -> Result<usize, Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.queue(ctx, data, false)
+        })?
     }
 
     /// Octets that `send` would take now; 0 for a connection that is closed or unknown.

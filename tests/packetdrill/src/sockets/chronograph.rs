@@ -92,7 +92,8 @@ impl Host {
         let unsent = info.snd_end.saturating_sub(info.snd_nxt);
         let next = unsent.min(info.mss.into());
         let flight = info.snd_nxt - info.snd_una;
-        if unsent > 0 && flight + next > info.snd_wnd {
+        let has_room = info.unacked + info.retransmitting < info.cwnd + info.sacked + info.lost;
+        if unsent > 0 && has_room && flight + next > info.snd_wnd {
             Phase::Window
         } else if unsent == 0 && stream.outgoing.refused() {
             Phase::SendBuffer

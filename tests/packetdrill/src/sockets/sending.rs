@@ -11,7 +11,7 @@ use super::stream::{Opening, SendFlags, Stream};
 use super::table::{Fd, Table};
 use core::time::Duration;
 use std::collections::VecDeque;
-use tcp_ha_engine::{ConnectionId, ConnectionInfo, Instant};
+use tcp_ha_engine::{ConnectionId, ConnectionInfo, ConnectionOptions, Instant};
 
 /// Corked octets wait at most so long (as Linux has it).
 const CORK_LIMIT: Duration = Duration::from_millis(200);
@@ -212,7 +212,9 @@ impl Host {
         while let Some((id, count)) = self.next_piece(fd, piece)? {
             let outgoing = &mut self.table.stream_mut(fd)?.outgoing;
             let ready: Vec<u8> = outgoing.held.drain(..count).collect();
-            self.with_engine(|engine, now, fx| engine.send(now, id, &ready, fx))?;
+            let more = outgoing.more;
+            let in_the_middle = !outgoing.held.is_empty() && !outgoing.records.is_empty();
+            self.write_piece(fd, id, &ready, more, in_the_middle)?;
         }
         let outgoing = &mut self.table.stream_mut(fd)?.outgoing;
         outgoing.until = match outgoing.held.is_empty() {
@@ -220,6 +222,35 @@ impl Host {
             false => outgoing.until.or(Some(now + CORK_LIMIT)),
         };
         Ok(())
+    }
+
+    /// Nagle's algorithm holds nothing back behind which more is waiting.
+    fn write_piece(
+        &mut self,
+        fd: Fd,
+        id: ConnectionId,
+        octets: &[u8],
+        more: bool,
+        in_the_middle: bool,
+    ) -> Result<(), Errno> {
+        let options = self.options(fd)?;
+        let at_once = ConnectionOptions {
+            nodelay: options.nodelay || in_the_middle,
+            ..options
+        };
+        self.with_engine(|engine, now, fx| {
+            if in_the_middle {
+                engine.set_options(now, id, at_once, fx)?;
+            }
+            match more {
+                true => engine.send_part(now, id, octets, fx)?,
+                false => engine.send(now, id, octets, fx)?,
+            };
+            if in_the_middle {
+                engine.set_options(now, id, options, fx)?;
+            }
+            Ok(())
+        })
     }
 
     /// The connection, and how many octets it may have now.
@@ -246,7 +277,8 @@ impl Host {
         Ok((count > 0).then_some((id, count)))
     }
 
-    /// The peer has acknowledged something: a record may have been sent to its end.
+    /// The peer has acknowledged something: a record may have been sent to its end, and
+    /// MSG_MORE holds back no longer than that (TCP_CORK does).
     pub(super) fn go_on_sending(&mut self, id: ConnectionId) {
         if let Some(fd) = self.table.fd_of(id)
             && self
@@ -254,8 +286,12 @@ impl Host {
                 .stream(fd)
                 .is_ok_and(|s| !s.outgoing.held.is_empty())
         {
+            let corked = self.table.stream(fd).is_ok_and(|s| s.outgoing.corked);
             // The stream was found a moment ago; where it has ended, nothing is lost.
-            let _ = self.hand_over(fd);
+            let _ = match corked {
+                true => self.hand_over(fd),
+                false => self.hand_over_all(fd),
+            };
         }
     }
 
@@ -264,6 +300,7 @@ impl Host {
         for fd in self.table.overdue(self.now()) {
             if let Ok(stream) = self.table.stream_mut(fd) {
                 stream.outgoing.until = None;
+                stream.outgoing.more = false;
             }
             // As above.
             let _ = self.hand_over_all(fd);
