@@ -35,6 +35,9 @@ pub struct Config {
     pub delayed_ack: Duration,
     /// Let the congestion window shrink while nothing is sent (RFC 5681 4.1, RFC 2861).
     pub restart_after_idle: bool,
+    /// Segments sent together of which the last has PSH, at least (where the window allows
+    /// for twice as many). 1 to 64.
+    pub min_burst: u32,
     /// Maximum segment lifetime; TIME-WAIT lasts two of them.
     pub msl: Duration,
     /// Silence of the peer after which FIN-WAIT-2 is given up; its whole length where the user
@@ -91,6 +94,7 @@ impl Default for Config {
             initial_rto: Duration::from_secs(1),
             delayed_ack: Duration::from_millis(40),
             restart_after_idle: true,
+            min_burst: 2,
             msl: Duration::from_secs(30),
             fin_wait_2_limit: Duration::from_secs(120),
             syn_retries: 7,
@@ -128,6 +132,7 @@ impl Config {
         self.initial_rto = self.initial_rto.clamp(millis(10), millis(10_000));
         self.delayed_ack = self.delayed_ack.min(millis(500));
         self.mtu = self.mtu.max(576);
+        self.min_burst = self.min_burst.clamp(1, 64);
         if self.ephemeral_first == 0 || self.ephemeral_first > self.ephemeral_last {
             (self.ephemeral_first, self.ephemeral_last) = (32_768, 60_999);
         }

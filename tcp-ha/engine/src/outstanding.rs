@@ -24,6 +24,8 @@ pub(crate) struct Sent {
     pub(crate) retransmitted: bool,
     /// It was sent more than once.
     pub(crate) ever_retransmitted: bool,
+    /// It ends a SEND with PUSH.
+    pub(crate) push: bool,
 }
 
 /// What one ACK delivered, as far as records tell.
@@ -130,7 +132,15 @@ impl Outstanding {
             lost: false,
             retransmitted: false,
             ever_retransmitted: false,
+            push: false,
         });
+    }
+
+    /// The segment sent last ends a SEND with PUSH.
+    pub(crate) fn push_last(&mut self) {
+        if let Some(last) = self.segments.back_mut() {
+            last.push = true;
+        }
     }
 
     /// SND.UNA := `una`; `each` sees every segment that the peer had not SACKed. What was
@@ -330,6 +340,8 @@ impl Outstanding {
             return;
         }
         self.segments[index].end = position;
+        // PSH belongs to the end.
+        self.segments[index].push = false;
         let rest = Sent {
             start: position,
             ..sent

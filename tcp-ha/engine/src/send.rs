@@ -75,7 +75,7 @@ impl Connection {
             .new_run(before)
             .filter(|run| room > 0 || run.is_bare_fin());
         // The end of a burst is worth being handed on, as that of a TSO packet of Linux.
-        let longest = (self.congestion.cwnd / 2).max(1);
+        let longest = self.longest_burst(ctx);
         let mut burst = 0;
         while let Some(run) = next {
             room = room.saturating_sub(1);
@@ -85,13 +85,32 @@ impl Connection {
                 .new_run(run.end())
                 .filter(|run| room > 0 || run.is_bare_fin());
             let ends = next.is_none() || burst == longest;
-            let ends_send = self.pushes.take(run.from, run.to, self.send.end);
-            self.emit_run(ctx, run, ends_send || (ends && burst > 1));
+            self.emit_new(ctx, run, ends && burst > 1);
             burst = if ends { 0 } else { burst };
         }
         if self.send.max > before || room == 0 {
             self.note_usage();
         }
+    }
+
+    /// Segments that go out together: what the path takes in about a millisecond, more where
+    /// the peer is near, and never more than half the window (as TSO packets of Linux).
+    fn longest_burst(&self, ctx: &Context<'_>) -> u32 {
+        /// Octets of the largest burst.
+        const MOST: u64 = 1 << 16;
+        let half = (self.congestion.cwnd / 2).max(1);
+        let (Some(srtt), Some(least)) = (self.rtt.srtt, self.recovery.rack.min_rtt()) else {
+            return half;
+        };
+        let micros = |time: core::time::Duration| time.as_micros().max(1) as u64;
+        let window = u64::from(self.congestion.cwnd) * self.mss();
+        // Twice the window in a round trip, so that it may grow.
+        let paced = window * 2 * 1_000 / micros(srtt);
+        let near = MOST.checked_shr(u32::try_from(micros(least) >> 9).unwrap_or(u32::MAX));
+        let octets = (paced + near.unwrap_or(0)).min(MOST);
+        // At most 2^16.
+        let segments = (octets / self.mss()) as u32;
+        segments.max(ctx.config.min_burst).min(half)
     }
 
     /// The next segment that was never sent, where window, silly-window avoidance and Nagle
@@ -135,8 +154,16 @@ impl Connection {
     /// Sends a segment for the first time.
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
         self.note_new(ctx, run);
+        self.emit_new(ctx, run, false);
+    }
+
+    /// Builds the segment that was noted last; with PSH also where it ends a SEND.
+    fn emit_new(&mut self, ctx: &mut Context<'_>, run: Run, push: bool) {
         let ends_send = self.pushes.take(run.from, run.to, self.send.end);
-        self.emit_run(ctx, run, ends_send);
+        if ends_send {
+            self.outstanding.push_last();
+        }
+        self.emit_run(ctx, run, push || ends_send);
     }
 
     /// A segment is about to be sent for the first time.
@@ -178,13 +205,15 @@ impl Connection {
             self.outstanding.split(index, limit);
             to = limit;
         }
-        let fin = to == text_end && sent.end > self.send.end;
+        let last = to == text_end;
+        let fin = last && sent.end > self.send.end;
+        let push = last && sent.push;
         self.note_path(ctx, from, to);
         self.outstanding.note_retransmitted(index, ctx.now);
         self.passing.retransmits += 1;
         self.tally.octets_retransmitted += to - from;
         ctx.counters.retransmits += 1;
-        self.emit_run(ctx, Run { from, to, fin }, false);
+        self.emit_run(ctx, Run { from, to, fin }, push);
         self.note_retransmit_for_undo();
         true
     }

@@ -51,6 +51,9 @@ impl Settings {
         engine.syn_retries = small("tcp_syn_retries").unwrap_or(engine.syn_retries);
         engine.syn_ack_retries = small("tcp_synack_retries").unwrap_or(engine.syn_ack_retries);
         engine.max_retransmits = small("tcp_retries2").unwrap_or(engine.max_retransmits);
+        if let Some(segments) = self.number("tcp_min_tso_segs", 0) {
+            engine.min_burst = u32::try_from(segments).unwrap_or(u32::MAX);
+        }
         if let Some(octets) = self.number("tcp_rmem", 2) {
             engine.receive_capacity = usize::try_from(octets).unwrap_or(usize::MAX);
         }
