@@ -29,6 +29,10 @@ pub(super) struct Outgoing {
     pub(super) corked: bool,
     /// The last write said MSG_MORE.
     more: bool,
+    /// What is handed over now ends with PUSH.
+    push: bool,
+    /// Stream offset at which PUSH was last.
+    pushed: u64,
     /// SO_SNDBUF; `None` for what the engine takes.
     pub(super) buffer: Option<usize>,
     /// TCP_NOTSENT_LOWAT as set on this socket, and where it was not.
@@ -63,6 +67,15 @@ impl Outgoing {
             .filter(|&lowat| lowat > 0)
             .or(self.default_lowat)
             .map_or(u64::MAX, u64::from)
+    }
+
+    /// PUSH at the end of a write, and within it where half of the largest window lies behind
+    /// the last.
+    fn note_push(&mut self, written: u64, ends: bool) {
+        self.push = ends || written > self.pushed + self.max_wnd / 2;
+        if self.push {
+            self.pushed = written;
+        }
     }
 
     /// Octets of one buffer.
@@ -107,6 +120,9 @@ impl Host {
             let stream = self.table.stream_mut(fd)?;
             stream.outgoing.held.extend(&octets[taken..taken + room]);
             taken += room;
+            let ends = taken == octets.len() && !flags.more;
+            let written = self.written(fd, id)?;
+            self.table.stream_mut(fd)?.outgoing.note_push(written, ends);
             self.hand_over(fd)?;
         }
         self.note_phases();
@@ -202,7 +218,9 @@ impl Host {
 
     /// Gives the engine everything: no more is to come.
     pub(super) fn flush(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.table.stream_mut(fd)?.outgoing.records.clear();
+        let outgoing = &mut self.table.stream_mut(fd)?.outgoing;
+        outgoing.records.clear();
+        outgoing.push = true;
         self.hand_over_pieces(fd, 1)
     }
 
@@ -212,7 +230,7 @@ impl Host {
         while let Some((id, count)) = self.next_piece(fd, piece)? {
             let outgoing = &mut self.table.stream_mut(fd)?.outgoing;
             let ready: Vec<u8> = outgoing.held.drain(..count).collect();
-            let more = outgoing.more;
+            let more = !outgoing.push;
             let in_the_middle = !outgoing.held.is_empty() && !outgoing.records.is_empty();
             self.write_piece(fd, id, &ready, more, in_the_middle)?;
         }
@@ -301,6 +319,7 @@ impl Host {
             if let Ok(stream) = self.table.stream_mut(fd) {
                 stream.outgoing.until = None;
                 stream.outgoing.more = false;
+                stream.outgoing.push = true;
             }
             // As above.
             let _ = self.hand_over_all(fd);
