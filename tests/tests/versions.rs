@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use tcp_ha::core::record::{self, Record, SharedState};
 use tcp_ha::core::{DownReason, Readiness};
 use tcp_ha::engine::ConnectionId;
+use tcp_ha::engine::auth::ao::{Algorithm, AoChain, AoKey};
+use tcp_ha::engine::auth::{PeerKeys, PeerSecurity, Secret, SecurityTable};
 
 /// Kind and body of a record.
 fn written(record: &Record<'_>) -> (u16, Vec<u8>) {
@@ -87,6 +89,45 @@ fn small_records_have_these_octets() {
 }
 
 #[test]
+fn keys_of_peers_have_these_octets() {
+    let secret = |text: &str| Secret::new(text.as_bytes()).expect("a key");
+    let mut chain = AoChain::new(AoKey::new(1, secret("a")));
+    let second = AoKey {
+        send_id: 2,
+        recv_id: 3,
+        algorithm: Algorithm::AesCmac,
+        covers_options: false,
+        secret: secret("bc"),
+    };
+    chain.add(second).expect("room");
+    chain.prefer(2).expect("a key");
+    let mut table = SecurityTable::default();
+    let asked = [
+        ("10.0.0.2", PeerKeys::Md5(secret("key").into()), Some(1)),
+        ("fd99::/64", PeerKeys::Ao(chain.into()), None),
+    ];
+    for (prefix, keys, ttl_security) in asked {
+        let prefix = prefix.parse().expect("a prefix");
+        let security = PeerSecurity { keys, ttl_security };
+        table.set(prefix, security).expect("room");
+    }
+    let body = [
+        &[4, 10, 0, 0, 2, 32, 1, 1, 3][..],
+        b"key",
+        &[
+            6, 0xfd, 0x99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0,
+        ],
+        &[2, 2, 2],
+        &[1, 1, 0, 1, 1],
+        b"a",
+        &[2, 3, 1, 0, 2],
+        b"bc",
+    ]
+    .concat();
+    expect(Record::Security(table), 10, &body);
+}
+
+#[test]
 fn readiness_has_these_octets() {
     let id = ConnectionId(7);
     let steps = [
@@ -99,6 +140,8 @@ fn readiness_has_these_octets() {
     for (number, readiness) in (0..).zip(steps) {
         expect(Record::Readiness { id, readiness }, 9, &[7, number]);
     }
+    let readiness = Readiness::Down(DownReason::KeyMissing);
+    expect(Record::Readiness { id, readiness }, 9, &[7, 5, 10]);
     let readiness = Readiness::Down(DownReason::NoStandby);
     expect(Record::Readiness { id, readiness }, 9, &[7, 5, 0]);
 }

@@ -1,5 +1,6 @@
 //! A connection as status shows it.
 
+use crate::auth::Signing;
 use crate::connection::Connection;
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
@@ -46,6 +47,8 @@ pub struct ConnectionInfo {
     pub fin_received: bool,
     /// True once the user closed for sending.
     pub fin_queued: bool,
+    /// How its segments are signed, with the key ids in use.
+    pub signing: Signing,
     /// Octets of text in a full segment.
     pub mss: u16,
     /// MSS that we announced.
@@ -151,6 +154,7 @@ impl Connection {
             reassembly: self.assembler.len(),
             fin_received: self.lifecycle.fin_received,
             fin_queued: self.lifecycle.user_closed,
+            signing: self.auth.signing,
             // At most the MTU.
             mss: self.mss() as u16,
             our_mss: self.identity.our_mss,

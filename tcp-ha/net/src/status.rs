@@ -70,6 +70,8 @@ pub struct ConnectionStatus {
     pub protection: String,
     /// Why it is not, where it was asked for.
     pub reason: Option<String>,
+    /// Active: how its segments are signed, with the key ids in use; `None` where they are not.
+    pub signing: Option<String>,
     /// Active: the main variables of TCP.
     pub tcp: Option<TcpStatus>,
 }

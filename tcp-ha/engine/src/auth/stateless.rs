@@ -1,12 +1,11 @@
 //! Signatures of segments that belong to no connection.
 
-use super::ao::session::{AoSession, Ends, is_first_syn};
+use super::ao::session::{Ends, is_first_syn};
 use super::signer::Signer;
 use super::state::Signing;
 use super::table::PeerKeys;
 use crate::counters::DropReason;
 use crate::four_tuple::FourTuple;
-use crate::options::Signature;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNum;
 
@@ -33,29 +32,19 @@ pub(crate) fn verify_stateless(
 }
 
 /// How a segment that belongs to no connection is to be signed, and a function that does.
-/// `answers` is what it answers, `isns` ours and the peer's ISN where both are known.
 ///
-/// `None` where it cannot be signed as it must be, and so must not be sent.
+/// `None` with TCP-AO, where the ISNs would have to be known: such a segment is not sent.
 pub(crate) fn sign_stateless(
     keys: &PeerKeys,
     tuple: &FourTuple,
-    flags: Flags,
-    isns: Option<(SeqNum, SeqNum)>,
-    answers: &Signature,
 ) -> Option<(Signing, impl FnOnce(&mut [u8]))> {
-    if matches!(keys, PeerKeys::Ao(_)) && isns.is_none() {
+    if matches!(keys, PeerKeys::Ao(_)) {
         return None;
     }
     let mut signer = Signer::new(keys);
-    let mut signing = signer.signing();
-    if let (Signer::Ao(session), Signing::Ao(state), Signature::Ao(ao)) =
-        (&signer, &mut signing, answers)
-    {
-        AoSession::follow(session, state, ao);
-    }
-    let (iss, irs) = isns.unwrap_or_default();
-    let ends = ends(tuple, iss, irs);
-    let sign = move |octets: &mut [u8]| signer.sign(&ends, &signing, flags, 0, octets);
+    let signing = signer.signing();
+    let ends = ends(tuple, SeqNum(0), SeqNum(0));
+    let sign = move |octets: &mut [u8]| signer.sign(&ends, &signing, Flags::NONE, 0, octets);
     Some((signing, sign))
 }
 

@@ -159,7 +159,7 @@ impl Engine {
             dscp: options.map_or(0, |options| options.dscp),
             hop_limit: options.map_or(STRAY_HOP_LIMIT, |options| options.hop_limit),
         };
-        if self.emit_stateless(&tuple, envelope, &header, Options::default(), None, fx) {
+        if self.emit_stateless(&tuple, envelope, &header, Options::default(), fx) {
             self.counters.resets_out += 1;
         }
     }

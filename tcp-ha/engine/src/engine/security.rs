@@ -7,9 +7,8 @@ use crate::counters::DropReason;
 use crate::effects::{Effects, Envelope};
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
-use crate::options::{Options, Signature};
+use crate::options::Options;
 use crate::segment::{self, Flags, Header, Segment};
-use crate::seq::SeqNum;
 use crate::state::State;
 use std::net::IpAddr;
 
@@ -42,15 +41,6 @@ impl Arrival {
             ..self
         }
     }
-}
-
-/// What a segment that belongs to no connection follows on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answered<'a> {
-    /// The signature of the segment that it answers.
-    pub(crate) signature: &'a Signature,
-    /// Our ISN and the peer's.
-    pub(crate) isns: (SeqNum, SeqNum),
 }
 
 impl Engine {
@@ -118,7 +108,6 @@ impl Engine {
         mut envelope: Envelope,
         header: &Header,
         mut options: Options,
-        answered: Option<Answered<'_>>,
         fx: &mut Effects,
     ) -> bool {
         let security = self.security.peer(tuple.remote.ip());
@@ -126,10 +115,7 @@ impl Engine {
         if security.is_some_and(|security| security.min_hop_limit() > 0) {
             envelope.hop_limit = u8::MAX;
         }
-        let isns = answered.map(|answered| answered.isns);
-        let signature = answered.map_or(&Signature::None, |answered| answered.signature);
-        let Some((signing, sign)) = sign_stateless(keys, tuple, header.flags, isns, signature)
-        else {
+        let Some((signing, sign)) = sign_stateless(keys, tuple) else {
             return false;
         };
         options.signature = blank(&signing);

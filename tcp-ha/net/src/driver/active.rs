@@ -11,6 +11,7 @@ use ipc::transport::Transport;
 use mio::Interest;
 use std::io;
 use tcp_ha_core::{Active, NodeEvent, Readiness};
+use tcp_ha_engine::auth::Signing;
 
 /// Frames taken in one batch.
 const BATCH_FRAMES: usize = 128;
@@ -420,6 +421,7 @@ pub(super) fn tell(active: &Active, mono_us: u64, status: &mut Status) {
                 state: info.state.to_string(),
                 protection,
                 reason,
+                signing: (info.signing != Signing::None).then(|| info.signing.to_string()),
                 tcp: Some(TcpStatus::of(&info)),
             }
         })

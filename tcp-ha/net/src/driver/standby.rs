@@ -80,6 +80,7 @@ impl Shadowing {
                 state: connection.state.lifecycle.state.to_string(),
                 protection: connection.readiness.to_string(),
                 reason: None,
+                signing: None,
                 tcp: None,
             })
             .collect();
