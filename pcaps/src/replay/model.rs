@@ -221,15 +221,15 @@ impl Model {
         }
     }
 
-    /// Notes what the other end says it holds; news is true where the option tells of octets beyond SND.UNA.
-    pub(super) fn hear_sack(&mut self, trace: &Trace, heard: &Heard, una: u64) {
+    /// Notes what the other end says it holds, of what the engine had `sent` by then.
+    pub(super) fn hear_sack(&mut self, trace: &Trace, heard: &Heard, una: u64, sent: u64) {
         let iss = trace.end(heard.direction.reverse()).iss;
         for (left, right) in heard.options.sack_blocks.iter().flatten() {
             let place = |number: u32| iss.position(SeqNum(number), una);
             if let (Some(left), Some(right)) = (place(left.0), place(right.0))
                 && left > una
                 && left < right
-                && right <= self.engine_max
+                && right <= sent
             {
                 self.sacked.insert(left, right);
             }

@@ -49,6 +49,8 @@ impl Course<'_> {
             Claim::Acknowledged(position) => state.recv.last_ack_sent >= position,
             Claim::Held(from, to) => {
                 let rcv_nxt = state.recv.nxt;
+                // A block may tell of the FIN as well.
+                let to = to - u64::from(self.model.fin == Some(to - 1));
                 self.model.possible.covers(from.max(rcv_nxt), to)
             }
             Claim::Edge(position) => {

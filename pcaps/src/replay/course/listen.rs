@@ -28,10 +28,13 @@ impl Course<'_> {
             return;
         };
         self.model.hear(self.trace, heard, before.recv.right_edge);
+        // Blocks of what the engine has not sent yet mean nothing to it.
+        let sent = self.model.engine_max;
         self.subject.hear(self.time, &compose::whole(heard));
         self.listen_to_engine(record);
         if let Some(state) = self.subject.state() {
-            self.model.hear_sack(self.trace, heard, state.send.una);
+            self.model
+                .hear_sack(self.trace, heard, state.send.una, sent);
             self.compare_state(&state, record);
             self.settle_owed(&state, record);
         }
@@ -180,7 +183,9 @@ impl Course<'_> {
         });
         if at < self.model.engine_max {
             record.report.engine_again += u64::from(self.twin_of.is_none());
-            let known = len > 0 && self.model.sacked.covers(at, to);
+            // A tail loss probe is the last segment, whatever is known of it (RFC 8985 7.3).
+            let tail = behind == self.model.engine_max;
+            let known = len > 0 && !tail && self.model.sacked.covers(at, to);
             self.compare(record, Proof::NotSentAgain, !known, || {
                 format!("{at}..{to} is sent again, although SACKed")
             });
