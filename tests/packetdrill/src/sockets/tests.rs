@@ -304,3 +304,98 @@ fn time_passes_only_where_it_is_told_to() {
     }
     assert_eq!(times, [0, 1_000, 3_000]);
 }
+
+/// Octets of text in each packet that the host has sent, and whether it has PSH.
+fn sent_texts(host: &mut Host) -> Vec<(usize, bool)> {
+    let mut texts = Vec::new();
+    while let Some(packet) = host.take_packet() {
+        let tcp = &packet.octets[20..];
+        let text = tcp.len() - usize::from(tcp[12] >> 4) * 4;
+        if text > 0 {
+            texts.push((text, tcp[13] & 0x08 != 0));
+        }
+    }
+    texts
+}
+
+#[test]
+fn no_segment_spans_the_end_of_a_record() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    let record = SendFlags {
+        record: true,
+        ..SendFlags::default()
+    };
+    for _ in 0..2 {
+        assert_eq!(pair.client.send(client, &[7; 300], record), Ok(300));
+    }
+    pair.client
+        .send(client, &[7; 10], SendFlags::default())
+        .unwrap();
+    let mut texts = sent_texts(&mut pair.client);
+    for _ in 0..3 {
+        pair.advance(Duration::from_millis(50));
+        texts.extend(sent_texts(&mut pair.client));
+    }
+    assert_eq!(
+        texts[0],
+        (300, true),
+        "the first record goes out alone: {texts:?}"
+    );
+}
+
+#[test]
+fn a_write_without_push_carries_none() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    let nodelay = SocketOption::NoDelay(true);
+    pair.client.set_option(client, nodelay).unwrap();
+    let more = SendFlags {
+        more: true,
+        ..SendFlags::default()
+    };
+    let mss = usize::from(pair.client.connection(client).unwrap().unwrap().mss);
+    pair.client.send(client, &vec![7; mss + 5], more).unwrap();
+    assert_eq!(sent_texts(&mut pair.client), [(mss, false)]);
+    pair.client
+        .send(client, b"end", SendFlags::default())
+        .unwrap();
+    assert_eq!(sent_texts(&mut pair.client), [(8, true)]);
+}
+
+#[test]
+fn a_refused_writer_waits_until_a_third_of_the_buffer_is_free() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    pair.client.set_nonblocking(client, true).unwrap();
+    let buffer = SocketOption::SendBuffer(15_000);
+    pair.client.set_option(client, buffer).unwrap();
+    while pair.client.send(client, &[7; 5_000], SendFlags::default()) != Err(Errno::Again) {}
+    let queued = pair.client.unacknowledged(client).unwrap();
+    assert!(queued >= 30_000, "it was refused with {queued} queued");
+    assert!(!pair.client.poll(client).unwrap().writable);
+    pair.advance(Duration::from_millis(1));
+    assert!(pair.client.poll(client).unwrap().writable);
+}
+
+#[test]
+fn time_behind_a_shut_window_is_counted() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    pair.client
+        .send(client, &[7; 64 << 10], SendFlags::default())
+        .unwrap();
+    // Nobody reads at the other end.
+    for _ in 0..100 {
+        pair.advance(Duration::from_millis(10));
+        let _ = pair
+            .client
+            .send(client, &[7; 1 << 10], SendFlags::default());
+    }
+    let before = pair.client.busy_times(client).unwrap();
+    pair.advance(Duration::from_millis(10));
+    let after = pair.client.busy_times(client).unwrap();
+    let counted = after.window_limited - before.window_limited;
+    assert_eq!(counted, Duration::from_millis(10));
+    assert!(after.busy >= after.window_limited + after.buffer_limited);
+}
