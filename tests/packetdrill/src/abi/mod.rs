@@ -1,5 +1,5 @@
 //! The C interface: `packetdrill_interface_init` fills a table of functions, each of which is
-//! a call on one [`Instance`](instance::Instance).
+//! a call on one host under test.
 //!
 //! The text that is given to `--so_flags` is a list of `name=value` parted by commas:
 //! `settings=FILE` names a file of sysctl lines that is read when the first socket is made
