@@ -3,6 +3,7 @@
 mod wire;
 
 use std::time::Duration;
+use tcp_ha_engine::segment::Flags;
 use tcp_ha_engine::*;
 use wire::*;
 
@@ -112,4 +113,20 @@ fn text_comes_in_segments_below_the_default_mss() {
     let mut wire = Wire::established(Config::default(), options);
     let data = pattern(5_000);
     transfer(&mut wire, A, &data);
+}
+
+#[test]
+fn a_send_without_push_sets_no_psh() {
+    let mut wire = Wire::established(Config::default(), nodelay());
+    let (now, id) = (wire.now, wire.id(A));
+    let before = wire.ends[A].sent.len();
+    wire.act(A, |engine, fx| engine.send_part(now, id, b"first", fx))
+        .unwrap();
+    wire.send(A, b"last");
+    let sent = &wire.ends[A].sent[before..];
+    let pushed: Vec<bool> = sent
+        .iter()
+        .map(|s| s.header.flags.has(Flags::PSH))
+        .collect();
+    assert_eq!(pushed, [false, true]);
 }
