@@ -51,6 +51,20 @@ pub struct ShadowConnection {
     closed_to_daemon: bool,
 }
 
+impl ShadowConnection {
+    /// Whether it needs no daemon any more: closed, and nothing is unacknowledged that only a daemon can say again.
+    pub(crate) fn finishes_alone(&self) -> bool {
+        let send = &self.state.send;
+        let hollow = self.send_mode == SendMode::Regenerated && send.una < send.end;
+        self.state.lifecycle.user_closed && !hollow
+    }
+
+    /// Octets held of each direction: received, sent.
+    pub fn octets_held(&self) -> (u64, u64) {
+        (self.received.len(), self.sent.len())
+    }
+}
+
 /// Records that contradict what the shadow holds. The standby resigns: a shadow that differs is no protection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShadowError {

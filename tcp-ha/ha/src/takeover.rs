@@ -29,7 +29,7 @@ pub struct Survivor {
     pub engine: Engine,
     /// Connections that speak again, in the order of their ids.
     pub taken: Vec<ConnectionId>,
-    /// Those that the active's daemon had closed already: they finish by themselves.
+    /// Those that the active's daemon had closed already, and whose octets are all here: they finish by themselves.
     pub finishing: Vec<ConnectionId>,
     /// Connections that were not ready.
     pub left_behind: Vec<LeftBehind>,
@@ -60,7 +60,7 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         let sent = connection.sent.to_vec();
         let unsent = (connection.send_mode == SendMode::Logged).then_some(sent.as_slice());
         match engine.restore(now, id, &connection.state, &received, unsent) {
-            Ok(()) if connection.state.lifecycle.user_closed => finishing.push(id),
+            Ok(()) if connection.finishes_alone() => finishing.push(id),
             Ok(()) => taken.push(id),
             Err(error) => left_behind.push(LeftBehind {
                 id,
