@@ -4,5 +4,6 @@
 
 pub mod netns;
 pub mod script;
+pub mod sim;
 pub mod wire;
 pub mod world;

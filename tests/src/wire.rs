@@ -1,6 +1,6 @@
 //! What an onlooker reads off the wire: independent of the engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// One TCP segment over Ethernet.
@@ -111,6 +111,16 @@ pub fn segment(frame: &[u8]) -> Option<Seen> {
     })
 }
 
+/// Reads a frame if it is a SYN; `None` for everything else.
+pub fn syn(frame: &[u8]) -> Option<Seen> {
+    const SYN: u8 = 0x02;
+    let (_, _, tcp) = packet(frame)?;
+    if tcp.get(13)? & SYN == 0 {
+        return None;
+    }
+    segment(frame)
+}
+
 /// Window scale and TSval.
 fn options(mut options: &[u8]) -> (Option<u8>, Option<u32>) {
     let (mut scale, mut tsval) = (None, None);
@@ -138,31 +148,50 @@ fn options(mut options: &[u8]) -> (Option<u8>, Option<u32>) {
 /// Watches one side's segments for what must never go back (I6), and for resets (I7).
 #[derive(Default)]
 pub struct Monotonic {
-    flows: HashMap<(u16, u16), Flow>,
+    flows: HashMap<Ends, Flow>,
     /// Resets are looked for elsewhere: there may be connections that are not ready.
     pub resets_allowed: bool,
+    /// Connections that may be reset: nobody had promised that they would go on.
+    pub excused: HashSet<Ends>,
 }
+
+/// A connection as its segments name it: the watched side's port, the other's address and port.
+pub type Ends = (u16, IpAddr, u16);
 
 #[derive(Default)]
 struct Flow {
     scale: u8,
     iss: Option<u32>,
+    /// Our SYN is out and nothing else yet: what answers it wrongly is reset (RFC 9293 3.10.7.3). So is what comes late of a former
+    /// life of the same ports.
+    opening: bool,
+    /// Our FIN is out: late segments may meet no connection any more. Whether the peer was harmed, the peer knows.
+    closes: bool,
     edge: Option<u32>,
     tsval: Option<u32>,
 }
 
 impl Monotonic {
+    /// Hears a SYN of the other side: windows are scaled only where both have offered it (RFC 7323 2.2).
+    pub fn hear(&mut self, seen: &Seen) {
+        if seen.syn() && seen.scale.is_none() {
+            let ends = (seen.dst_port, seen.src, seen.src_port);
+            self.flows.entry(ends).or_default().scale = 0;
+        }
+    }
+
     /// Looks at one segment of the watched side.
     ///
     /// # Errors
     /// What went back, or the reset, in words.
     pub fn look(&mut self, seen: &Seen) -> Result<(), String> {
-        let flow = self
-            .flows
-            .entry((seen.src_port, seen.dst_port))
-            .or_default();
+        let ends = (seen.src_port, seen.dst, seen.dst_port);
+        let flow = self.flows.entry(ends).or_default();
         if seen.rst() {
-            if self.resets_allowed {
+            let former = flow.iss.is_some_and(|iss| distance(iss, seen.seq) < 0);
+            let over = flow.closes;
+            let harmless = flow.opening || former || over;
+            if self.resets_allowed || harmless || self.excused.contains(&ends) {
                 return Ok(());
             }
             return Err(format!("reset: {seen:?}"));
@@ -176,9 +205,11 @@ impl Monotonic {
             *flow = Flow {
                 scale: seen.scale.unwrap_or(0),
                 iss: Some(seen.seq),
+                opening: !seen.has_ack(),
                 ..Flow::default()
             };
         }
+        flow.closes |= seen.fin();
         if let (Some(tsval), Some(last)) = (seen.tsval, flow.tsval)
             && distance(last, tsval) < 0
         {
@@ -186,6 +217,7 @@ impl Monotonic {
         }
         flow.tsval = seen.tsval.or(flow.tsval);
         if seen.has_ack() && !seen.syn() {
+            flow.opening = false;
             let edge = seen.ack.wrapping_add(u32::from(seen.window) << flow.scale);
             if let Some(last) = flow.edge
                 && distance(last, edge) < 0

@@ -32,7 +32,7 @@ fn a_full_gate_takes_no_more_input_and_loses_no_connection() {
         ..Scenario::default()
     });
     let at = world.active().expect("an active");
-    world.channel().hold_acknowledgements = true;
+    world.channel().to_active.held = true;
     let since_us = world.now_us;
     world.run_for(250_000);
     assert_eq!(world.frames_since(at, since_us + 500), 0);
@@ -41,7 +41,7 @@ fn a_full_gate_takes_no_more_input_and_loses_no_connection() {
         world.speaker().counters().gate_full > 0,
         "what found no room is counted"
     );
-    world.channel().hold_acknowledgements = false;
+    world.channel().to_active.held = false;
     world.finish();
     assert!(world.is_paired(), "the standby was slow, and is not lost");
 }
@@ -58,7 +58,7 @@ fn a_full_log_costs_the_standby_and_says_so() {
         },
         ..Scenario::default()
     });
-    world.channel().hold_acknowledgements = true;
+    world.channel().to_active.held = true;
     world.peer.send_more(100_000);
     let since_us = world.now_us;
     world.run_until("the end of the log", |world| !world.is_paired());
@@ -95,7 +95,7 @@ fn a_slow_standby_gets_its_snapshots_as_it_takes_them_in() {
     world.run_for(300_000);
     world.add_node();
     world.turns(2);
-    world.channel().hold_batches = true;
+    world.channel().to_standby.held = true;
     world.run_for(60_000);
     while world.now_us < 10_000_000 && !world.all_ready() {
         assert!(
@@ -103,14 +103,14 @@ fn a_slow_standby_gets_its_snapshots_as_it_takes_them_in() {
             "the standby was given up: {:?}",
             world.speaker().unprotected()
         );
-        world.channel().hold_batches = false;
+        world.channel().to_standby.held = false;
         world.turn();
-        world.channel().hold_batches = true;
+        world.channel().to_standby.held = true;
         world.turns(40);
     }
     assert!(world.all_ready());
     assert_eq!(world.speaker().counters().standby_lost, 0);
-    world.channel().hold_batches = false;
+    world.channel().to_standby.held = false;
     world.turns(3);
     world.fail_over();
     world.peer.reads = true;

@@ -4,7 +4,7 @@ use tcp_ha_tests::world::{Doing, Family, Scenario, Stranger, World};
 
 fn hold(world: &mut World, hold: bool) {
     let channel = world.channel.as_mut().expect("a channel");
-    channel.hold_acknowledgements = hold;
+    channel.to_active.held = hold;
 }
 
 /// A pair in `family` with which everything is acknowledged, and whose peer is silent.

@@ -32,21 +32,13 @@ fn i1_no_frame_leaves_before_the_standby_acknowledged() {
         octets: 1_000_000,
         ..Scenario::default()
     });
-    world
-        .channel
-        .as_mut()
-        .expect("a channel")
-        .hold_acknowledgements = true;
+    world.channel.as_mut().expect("a channel").to_active.held = true;
     world.run_for(500); // What was acknowledged already may still leave.
     let (at, since_us) = (world.active().expect("an active"), world.now_us);
     // Data, its ACKs and answers, an ARP request of the peer's: all that arrives must wait. Below the hold limit of 100 ms.
     world.run_for(80_000);
     assert_eq!(frames_since(&world, at, since_us), 0);
-    world
-        .channel
-        .as_mut()
-        .expect("a channel")
-        .hold_acknowledgements = false;
+    world.channel.as_mut().expect("a channel").to_active.held = false;
     world.run_for(1_000);
     assert!(
         frames_since(&world, at, since_us) > 0,
@@ -259,11 +251,7 @@ fn i9_a_standby_that_falls_silent_is_given_up_at_the_hold_limit() {
         octets: 300_000,
         ..Scenario::default()
     });
-    world
-        .channel
-        .as_mut()
-        .expect("a channel")
-        .hold_acknowledgements = true;
+    world.channel.as_mut().expect("a channel").to_active.held = true;
     let (at, since_us) = (world.active().expect("an active"), world.now_us);
     let unprotected = |world: &World| match &world.nodes[at].doing {
         Doing::Active(active) => active.unprotected().is_some(),

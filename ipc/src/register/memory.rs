@@ -43,10 +43,21 @@ impl MemoryRegister {
         self.inner().unknown = Some(outcome);
     }
 
+    /// From now on every outcome is told.
+    pub fn tell_outcomes(&self) {
+        self.inner().unknown = None;
+    }
+
     /// Compare-and-swaps that took effect.
     #[must_use]
     pub fn swaps(&self) -> u64 {
         self.inner().swaps
+    }
+
+    /// The newest entry, whatever is switched off: for onlookers, not for nodes.
+    #[must_use]
+    pub fn peek(&self) -> Option<Entry> {
+        self.inner().entry
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -86,10 +86,37 @@ impl Daemon {
             .map_or(ReceiveMode::Logged, |protection| protection.receive)
     }
 
+    fn has_own_state(&self) -> bool {
+        self.scenario
+            .protection
+            .is_some_and(|protection| protection.application_sync)
+    }
+
     fn regenerates(&self) -> bool {
         self.scenario
             .protection
             .is_some_and(|protection| protection.send == SendMode::Regenerated)
+    }
+
+    /// Where its streams stand, for people.
+    pub fn told(&self, active: &Active) -> String {
+        let streams = self.streams.iter().map(|(id, stream)| {
+            let info = active.engine().connection(*id).map(|info| (info.read, info.safe, info.rcv_nxt, info.snd_una, info.snd_nxt, info.snd_end));
+            let (unread, room) = (stream.unread.len(), active.engine().send_room(*id));
+            let (read, sent) = (stream.model.read, stream.model.sent);
+            format!(
+                "{id}: unread {unread}, room {room}, read {read}, sent {sent}, whole {}, closed {}, {} to supply; (read, safe, nxt, una, nxt, end) {info:?}",
+                stream.whole,
+                stream.closed,
+                self.to_supply.len()
+            )
+        });
+        streams.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whether it has something to do in the next turn.
+    pub(super) fn is_busy(&self) -> bool {
+        !(self.events.is_empty() && self.asked.is_empty() && self.to_supply.is_empty())
     }
 
     /// Takes over what the node tells.
@@ -174,16 +201,17 @@ impl Daemon {
     fn answer(&mut self, active: &mut Active, now_us: u64, id: ConnectionId) -> bool {
         let mode = self.receive_mode();
         let message = self.scenario.message;
+        let room = active.engine().send_room(id);
         let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
         let len = match message {
-            0 => stream.unread.len().min(CHUNK),
+            0 => stream.unread.len().min(CHUNK).min(room),
             len if stream.unread.len() >= len => len,
             _ if stream.peer_closed => stream.unread.len(),
             _ => 0,
         };
-        if len == 0 || stream.closed || active.engine().send_room(id) < len {
+        if len == 0 || stream.closed || room < len {
             return false;
         }
         let octets: Vec<u8> = stream.unread.iter().take(len).copied().collect();
@@ -357,7 +385,12 @@ impl Daemon {
             let start = promotion.active.hand_over(id).expect("a stream taken over");
             let mut stream = former.remove(&id).expect("a replica of every stream");
             // Without a dump, a replica that joined late knows nothing of what was before.
-            stream.whole &= stream.model != Model::default() || start.read == 0;
+            let model = &stream.model;
+            stream.whole &= if self.has_own_state() {
+                *model != Model::default() || start.read == 0
+            } else {
+                (model.read > 0 || start.read == 0) && (model.sent > 0 || start.snd_end == 0)
+            };
             if stream.whole {
                 let model = &stream.model;
                 assert_eq!(
@@ -388,9 +421,8 @@ impl Stream {
         if offset == expected {
             return;
         }
-        let begun = self.model.read > 0 || self.model.sent > 0;
         assert!(
-            !(self.whole && begun),
+            !(self.whole && expected > 0),
             "{direction} octets go on at {offset}, the replica is at {expected}"
         );
         self.whole = false;

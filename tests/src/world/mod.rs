@@ -1,44 +1,50 @@
 //! One clock, two or more nodes, one peer, a wire, a channel, a register.
 
 mod channel;
+mod check;
 mod daemon;
+mod dice;
+mod judge;
 mod model;
 mod moody;
 mod node;
 mod peer;
+mod pipe;
 mod scenario;
+mod segment;
 mod stranger;
-mod watch;
+mod trace;
 
 pub use channel::{Channel, PIECE};
+pub use check::{Finding, Onlooker, bounds_hold, shadow_equals_active};
 pub use daemon::{Daemon, Stream, Wishes};
+pub use dice::Dice;
 pub use model::Model;
 pub use moody::MoodyRegister;
 pub use node::{Doing, Node};
 pub use peer::{Client, Peer, Stage};
+pub use pipe::Pipe;
 pub use scenario::{Family, Opener, PORT, Scenario, TWIST};
+pub use segment::{Segment, Weather};
 pub use stranger::Stranger;
-pub use watch::Onlooker;
+pub use trace::Trace;
 
+use crate::wire;
 use ipc::Incarnation;
 use ipc::register::MemoryRegister;
-use std::collections::VecDeque;
 use tcp_ha::core::{Active, Readiness, Standby};
 
 /// Time of one turn.
 pub const TURN_US: u64 = 100;
 
+/// The longest leap of time: a third of the shortest silence that means something.
+const LEAP_MAX_US: u64 = 5_000;
+
 /// No test needs more time than this.
 const WORLD_END_US: u64 = 121_000_000;
 
 /// The port of the hub that the peer has; a node's is its index.
-const PEER_PORT: usize = usize::MAX;
-
-/// A frame on its way.
-struct Flying {
-    from: usize,
-    octets: Vec<u8>,
-}
+pub const PEER_PORT: usize = usize::MAX;
 
 /// See the module's text.
 pub struct World {
@@ -64,14 +70,29 @@ pub struct World {
     pub sent: Vec<(u64, usize, Vec<u8>)>,
     /// One in so many frames is lost; 0 means none.
     pub loss: u64,
+    /// Whether they are kept.
+    pub keeps_sent: bool,
+    /// The segment that all share.
+    pub segment: Segment,
+    /// What happened, when it is wanted.
+    pub trace: Trace,
+    /// Time leaps over turns in which nobody has anything to do.
+    pub leaps: bool,
+    /// The shadow is compared with the active, and all bounds are looked at, after every turn.
+    pub compares: bool,
+    /// Turns that nodes and peers have had.
+    pub steps: u64,
+    /// Times when shadow and active were found level and equal.
+    pub level: u64,
     /// Judges every frame of the pair.
     pub onlooker: Onlooker,
     /// Nodes that became active from a shadow.
     pub takeovers: u32,
     /// Nodes that began without connections.
     pub cold_starts: u32,
-    dice: u64,
-    flying: VecDeque<Flying>,
+    dice: Dice,
+    peer_rests_until_us: u64,
+    compared_at: ipc::Lsn,
 }
 
 fn named(nodes: &[Node], name: Incarnation) -> Option<usize> {
@@ -92,12 +113,20 @@ impl World {
             wishes: Wishes::default(),
             channel: None,
             sent: Vec::new(),
+            keeps_sent: true,
+            segment: Segment::default(),
+            trace: Trace::default(),
+            leaps: false,
+            compares: false,
+            steps: 0,
+            level: 0,
             loss: scenario.loss,
             onlooker: Onlooker::default(),
             takeovers: 0,
             cold_starts: 0,
-            dice: 0x9e37_79b9_7f4a_7c15,
-            flying: VecDeque::new(),
+            dice: Dice::new(scenario.seed),
+            peer_rests_until_us: 0,
+            compared_at: ipc::Lsn::ZERO,
             scenario,
         }
     }
@@ -130,11 +159,21 @@ impl World {
         self.nodes.len() - 1
     }
 
-    /// Index of the node that speaks.
+    /// Processes that live.
+    pub fn nodes_alive(&self) -> usize {
+        self.nodes.iter().filter(|node| node.alive).count()
+    }
+
+    /// Index of the node that speaks: one that runs, or else one that would.
     pub fn active(&self) -> Option<usize> {
-        self.nodes
-            .iter()
-            .position(|node| node.alive && matches!(node.doing, Doing::Active(_)))
+        self.which(|doing| matches!(doing, Doing::Active(_)))
+    }
+
+    fn which(&self, wanted: impl Fn(&Doing) -> bool) -> Option<usize> {
+        let mut nodes = self.nodes.iter();
+        let running = nodes.position(|node| node.runs() && wanted(&node.doing));
+        let mut nodes = self.nodes.iter();
+        running.or_else(|| nodes.position(|node| node.alive && wanted(&node.doing)))
     }
 
     /// The node that speaks.
@@ -163,9 +202,7 @@ impl World {
 
     /// Index of the node that shadows.
     pub fn standby_at(&self) -> Option<usize> {
-        self.nodes
-            .iter()
-            .position(|node| node.alive && matches!(node.doing, Doing::Standby(_)))
+        self.which(|doing| matches!(doing, Doing::Standby(_)))
     }
 
     /// The node that shadows.
@@ -292,95 +329,116 @@ impl World {
             .count()
     }
 
-    /// Compares the service's state on both sides where they are at the same LSN; how many connections were compared.
+    /// One turn of everybody who has something to do.
     ///
     /// # Panics
-    /// When the replica's state is another.
-    pub fn compare_services(&mut self) -> usize {
-        let (Some(active_at), Some(standby_at)) = (self.active(), self.standby_at()) else {
-            return 0;
-        };
-        let last = self.speaker().lsns().0;
-        let node = &mut self.nodes[standby_at];
-        let Doing::Standby(standby) = &mut node.doing else {
-            return 0;
-        };
-        let mut events = Vec::new();
-        standby.take_events(&mut events);
-        node.daemon.replicate(events);
-        if standby.applied() != last {
-            return 0;
-        }
-        let (ours, theirs) = (
-            &self.nodes[active_at].daemon,
-            &self.nodes[standby_at].daemon,
-        );
-        if theirs.answered_whole {
-            assert_eq!(ours.answered, theirs.answered, "at LSN {last}");
-        }
-        let active = self.speaker();
-        let mut compared = 0;
-        for (id, stream) in &ours.streams {
-            // A replica that has heard nothing yet cannot tell whether there was something.
-            let ready = active.readiness(*id) == Readiness::Ready;
-            let knows =
-                |replica: &&Stream| replica.whole && (ready || replica.model != Model::default());
-            if let Some(replica) = theirs.streams.get(id).filter(knows) {
-                let (ours, theirs) = (stream.model.summary(), replica.model.summary());
-                assert_eq!(ours, theirs, "connection {id} at LSN {last}");
-                compared += 1;
-            }
-        }
-        compared
-    }
-
-    /// One turn of everybody.
-    ///
-    /// # Panics
-    /// After two simulated minutes, and whenever the onlooker sees something wrong.
+    /// After two simulated minutes, and whenever a checker finds something wrong.
     pub fn turn(&mut self) {
-        self.now_us += TURN_US;
+        self.now_us = self.next_turn_us();
         assert!(self.now_us < WORLD_END_US, "it goes on for ever");
-        let arriving: Vec<Flying> = self.flying.drain(..).collect();
+        let arriving = self.segment.arrivals(self.now_us);
         for at in 0..self.nodes.len() {
             if self.nodes[at].alive {
-                for frame in arriving.iter().filter(|frame| frame.from != at) {
-                    self.nodes[at].inbox.push_back(frame.octets.clone());
-                }
-                if !self.nodes[at].suspended {
-                    self.node_turn(at);
-                }
+                self.turn_of_node(at, &arriving);
             }
         }
         self.carry_channel();
-        if !self.peer_lives {
+        if self.compares {
+            self.compare();
+        }
+        if self.peer_lives {
+            self.turn_of_peer(&arriving);
+        }
+        self.segment.recycle(arriving);
+    }
+
+    /// The next moment when somebody has something to do.
+    fn next_turn_us(&self) -> u64 {
+        let next_us = self.now_us + TURN_US;
+        if !self.leaps {
+            return next_us;
+        }
+        let running = self.nodes.iter().filter(|node| node.runs());
+        let nodes = running.map(|node| node.rests_until_us).min();
+        let due = [
+            nodes,
+            self.segment.next_us(),
+            self.channel_us(),
+            Some(self.peer_rests_until_us),
+        ];
+        let due_us = due.into_iter().flatten().min().unwrap_or(next_us);
+        // Time stays a whole number of turns, and no leap is longer than a heart may rest.
+        let leap = due_us.saturating_sub(self.now_us).div_ceil(TURN_US) * TURN_US;
+        self.now_us + leap.clamp(TURN_US, LEAP_MAX_US)
+    }
+
+    fn turn_of_node(&mut self, at: usize, arriving: &[segment::Flying]) {
+        let node = &mut self.nodes[at];
+        let waiting = node.inbox.len();
+        let reaching = arriving.iter().filter(|frame| frame.reaches(at));
+        node.inbox
+            .extend(reaching.map(|frame| frame.octets.clone()));
+        let has_work = node.inbox.len() > waiting || self.now_us >= node.rests_until_us;
+        if node.suspended || (self.leaps && !has_work) {
             return;
         }
-        let to_peer = arriving
+        self.steps += 1;
+        self.node_turn(at);
+    }
+
+    fn turn_of_peer(&mut self, arriving: &[segment::Flying]) {
+        let mut to_peer = arriving
             .iter()
-            .filter(|frame| frame.from != PEER_PORT)
-            .map(|frame| frame.octets.as_slice());
+            .filter(|frame| frame.reaches(PEER_PORT))
+            .map(|frame| frame.octets.as_slice())
+            .peekable();
+        let rests = self.now_us < self.peer_rests_until_us;
+        if self.leaps && rests && to_peer.peek().is_none() {
+            return;
+        }
+        self.steps += 1;
         for octets in self.peer.turn(self.now_us, to_peer) {
             self.fly(PEER_PORT, octets);
+        }
+        self.peer_rests_until_us = self.peer.next_us(self.now_us, TURN_US);
+    }
+
+    /// Everybody looks at what there is to do: the test has changed something.
+    pub fn wake_all(&mut self) {
+        self.peer_rests_until_us = 0;
+        for node in &mut self.nodes {
+            node.rests_until_us = 0;
         }
     }
 
     fn fly(&mut self, from: usize, octets: Vec<u8>) {
+        let now_us = self.now_us;
         if from != PEER_PORT {
+            self.trace_frame(from, &octets);
             let looked = self
                 .onlooker
                 .look(&self.register, &self.nodes, from, &octets);
-            if let Err(wrong) = looked {
-                panic!("at {} us, node {from}: {wrong}", self.now_us);
+            if let Err((checker, wrong)) = looked {
+                self.fail(checker, format!("node {from}: {wrong}"));
             }
-            self.sent.push((self.now_us, from, octets.clone()));
+            if self.keeps_sent {
+                self.sent.push((now_us, from, octets.clone()));
+            }
+        } else {
+            self.trace.frame(now_us, "peer  ", &octets);
+            if let Some(seen) = wire::syn(&octets) {
+                self.onlooker.monotonic.hear(&seen);
+            }
         }
-        // A xorshift generator: the same seed gives the same run.
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        if self.loss == 0 || !self.dice.is_multiple_of(self.loss) {
-            self.flying.push_back(Flying { from, octets });
-        }
+        self.segment.weather.loss = self.loss;
+        self.segment.fly(&mut self.dice, now_us, from, octets);
+    }
+
+    /// A checker found something wrong: the run ends here.
+    ///
+    /// # Panics
+    /// Always.
+    pub(super) fn fail(&self, checker: &str, wrong: String) -> ! {
+        panic!("[{checker}] at {} us: {wrong}", self.now_us)
     }
 }

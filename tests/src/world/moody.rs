@@ -18,6 +18,11 @@ impl MoodyRegister {
     pub fn fall_silent_after_unknown(&self) {
         self.silent_after_unknown.store(true, Ordering::SeqCst);
     }
+
+    /// It no longer falls silent.
+    pub fn stay_calm(&self) {
+        self.silent_after_unknown.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Register for MoodyRegister {

@@ -1,9 +1,11 @@
 //! A node in the world: the production roles, turned as the driver turns them, with the service on top.
 
 use super::channel::Channel;
+use super::check::{Promise, promises};
 use super::daemon::Daemon;
+use super::pipe::Pipe;
 use super::scenario::Scenario;
-use super::{World, named};
+use super::{TURN_US, World, named};
 use ipc::heartbeat::Verdict;
 use ipc::register::{Register, Tenure};
 use ipc::schema::v1::RefuseReason;
@@ -12,7 +14,9 @@ use ipc::{Entry, Incarnation, Lsn};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tcp_ha::core::{Active, ActiveParts, Claim, Clock, Listening, Standby, StandbyEnd, Standing};
+use tcp_ha::core::{
+    Active, ActiveParts, Claim, Clock, Fenced, Listening, Standby, StandbyEnd, Standing,
+};
 use tcp_ha::engine::{Engine, Secrets};
 use tcp_ha::link::LinkAddress;
 use tcp_ha::link::host::{Host, HostConfig};
@@ -51,6 +55,12 @@ pub struct Node {
     pub left_behind: usize,
     /// The channel to its standby ended while it was stopped, and this still waits in it.
     channel_ended: Option<Vec<u8>>,
+    /// The connections that it had called ready when it handed over.
+    promised: Vec<Promise>,
+    /// It has nothing to do before this time, unless something comes.
+    pub(super) rests_until_us: u64,
+    /// The service had its turn since the node last took no input.
+    served: bool,
     sign: bool,
     last_turn_us: u64,
 }
@@ -68,6 +78,9 @@ impl Node {
             ended: None,
             left_behind: 0,
             channel_ended: None,
+            promised: Vec::new(),
+            rests_until_us: 0,
+            served: true,
             sign: false,
             last_turn_us: 0,
         }
@@ -82,8 +95,38 @@ impl Node {
         self.doing = Doing::Joining;
     }
 
-    fn runs(&self) -> bool {
+    /// What it does, in a word or two.
+    pub fn told(&self) -> String {
+        let hangs = if self.suspended { ", hangs" } else { "" };
+        let does = match &self.doing {
+            Doing::Joining => "looks for a role".to_owned(),
+            Doing::Standby(standby) => format!("stands by ({:?})", standby.standing()),
+            Doing::Active(active) => format!("speaks in epoch {}", active.epoch()),
+            Doing::Fenced => "is silent for ever".to_owned(),
+        };
+        let ended = self
+            .ended
+            .as_ref()
+            .map_or(String::new(), |end| format!(" (before: {end})"));
+        does + hangs + &ended
+    }
+
+    pub(super) fn runs(&self) -> bool {
         self.alive && !self.suspended
+    }
+
+    /// When it has something to do again, if nothing comes before.
+    fn next_us(&self, now_us: u64) -> u64 {
+        let next_turn_us = now_us + TURN_US;
+        match &self.doing {
+            Doing::Joining => now_us + 10 * TURN_US,
+            Doing::Standby(standby) if !standby.ipc_outgoing().is_empty() => next_turn_us,
+            Doing::Standby(standby) => standby.next_timeout().max(next_turn_us),
+            Doing::Active(active) if !self.served && active.takes_input() => next_turn_us,
+            Doing::Active(_) if !self.inbox.is_empty() || self.daemon.is_busy() => next_turn_us,
+            Doing::Active(active) => active.next_timeout().unwrap_or(u64::MAX).max(next_turn_us),
+            Doing::Fenced => u64::MAX,
+        }
     }
 
     fn identity(&self, scenario: &Scenario) -> LocalIdentity {
@@ -120,7 +163,9 @@ impl World {
             Doing::Active(active) => self.speak(at, active),
             Doing::Fenced => {}
         }
-        self.nodes[at].last_turn_us = self.now_us;
+        let node = &mut self.nodes[at];
+        node.last_turn_us = self.now_us;
+        node.rests_until_us = node.next_us(self.now_us);
     }
 
     fn look_for_a_role(&mut self, at: usize) {
@@ -165,6 +210,8 @@ impl World {
             .expect("a free port");
         active.announce(self.now_us);
         let wishes = self.wishes;
+        self.excuse_all();
+        self.trace_move(at, "begins without connections");
         self.nodes[at].daemon = Daemon::new(&self.scenario);
         self.nodes[at].daemon.wishes = wishes;
         self.nodes[at].doing = Doing::Active(Box::new(active));
@@ -180,13 +227,24 @@ impl World {
         }
         // It is connected at once, and accepted when the active gets to it.
         self.channel = Some(Channel::between(active_at, at));
+        self.trace_move(at, "joins");
+        self.nodes[active_at].rests_until_us = 0;
         let identity = self.nodes[at].identity(&self.scenario);
         let limits = self.scenario.limits;
+        self.nodes[at].sign = false;
+        self.nodes[at].channel_ended = None;
         let standby = Standby::join(identity, entry.active, entry.epoch, limits, self.now_us);
         self.nodes[at].doing = Doing::Standby(Box::new(standby));
     }
 
     fn accept(&mut self, at: usize, active: &mut Active) {
+        if self
+            .channel
+            .as_ref()
+            .is_some_and(|channel| channel.active == at && !channel.accepted)
+        {
+            self.trace_move(at, "accepts");
+        }
         if let Some(left) = self.nodes[at].channel_ended.take() {
             active.ipc_received(self.now_us, &left);
             active.ipc_closed(self.now_us);
@@ -200,7 +258,7 @@ impl World {
             let mut session = Session::respond(identity, active.epoch());
             if active.has_standby() {
                 session.refuse(RefuseReason::Busy);
-                channel.write_to_standby(session.outgoing());
+                channel.write_to_standby(self.now_us, session.outgoing());
                 channel.cut = true;
             } else {
                 active.attach(self.now_us, session);
@@ -222,59 +280,78 @@ impl World {
 
     /// Octets under way arrive, or the channel's end does.
     pub(super) fn carry_channel(&mut self) {
+        let now_us = self.now_us;
         let Some(channel) = &mut self.channel else {
             return;
         };
-        let now_us = self.now_us;
         let (cut, accepted) = (channel.cut, channel.accepted);
         let (active_at, standby_at) = (channel.active, channel.standby);
-        let to_active = if self.nodes[active_at].runs() && accepted {
-            channel.arrives_at_active()
-        } else {
-            Vec::new()
+        let arrives = |pipe: &mut Pipe, runs: bool| match (cut, runs) {
+            // What was written before the end is still in the channel.
+            (true, _) => pipe.drain(),
+            (false, true) => pipe.arrives(now_us),
+            (false, false) => Vec::new(),
         };
-        // What the active wrote before its end is still in the channel.
-        let to_standby = if self.nodes[standby_at].runs() {
-            channel.arrives_at_standby()
-        } else {
-            Vec::new()
-        };
-        let mut left = Vec::new();
+        let active_runs = self.nodes[active_at].runs() && accepted;
+        let to_active = arrives(&mut channel.to_active, active_runs);
+        let to_standby = arrives(&mut channel.to_standby, self.nodes[standby_at].runs());
         if cut {
-            left.append(&mut channel.to_active);
             self.channel = None;
         }
-        let node = &mut self.nodes[active_at];
-        let runs = node.runs();
-        if let Doing::Active(active) = &mut node.doing
-            && runs
-        {
-            if !to_active.is_empty() && !cut {
-                active.ipc_received(now_us, &to_active);
+        if accepted {
+            self.reach_active(active_at, to_active, cut);
+        }
+        self.reach_standby(standby_at, to_standby, cut);
+    }
+
+    fn reach_active(&mut self, at: usize, octets: Vec<u8>, cut: bool) {
+        let now_us = self.now_us;
+        let node = &mut self.nodes[at];
+        if !node.runs() {
+            // It waits in the channel until the process goes on.
+            if cut {
+                node.channel_ended = Some(octets);
             }
-            if cut && accepted {
+            return;
+        }
+        if !octets.is_empty() || cut {
+            node.rests_until_us = 0;
+        }
+        if let Doing::Active(active) = &mut node.doing {
+            if !octets.is_empty() && !cut {
+                active.ipc_received(now_us, &octets);
+            }
+            if cut {
                 active.ipc_closed(now_us);
             }
-        } else if cut && accepted {
-            node.channel_ended = Some(left);
         }
-        let node = &mut self.nodes[standby_at];
-        let runs = node.runs();
-        if let Doing::Standby(standby) = &mut node.doing
-            && runs
-        {
-            if !to_standby.is_empty()
-                && let Err(end) = standby.ipc_received(now_us, &to_standby)
-            {
-                node.ended = Some(end.clone());
-                if !matches!(end, StandbyEnd::Channel(_)) {
-                    node.begin_anew();
-                    self.cut_channel_of(standby_at);
-                    return;
-                }
-                node.sign = true;
+    }
+
+    fn reach_standby(&mut self, at: usize, octets: Vec<u8>, cut: bool) {
+        let node = &mut self.nodes[at];
+        // The end of a channel says nothing to a node whose role has changed since.
+        if !matches!(node.doing, Doing::Standby(_)) || (octets.is_empty() && !cut) {
+            return;
+        }
+        if !node.runs() {
+            if cut {
+                node.channel_ended = Some(octets);
             }
-            node.sign |= cut;
+            return;
+        }
+        node.rests_until_us = 0;
+        node.sign |= cut;
+        if let Doing::Standby(standby) = &mut node.doing
+            && !octets.is_empty()
+            && let Err(end) = standby.ipc_received(self.now_us, &octets)
+        {
+            node.ended = Some(end.clone());
+            if matches!(end, StandbyEnd::Channel(_)) {
+                node.sign = true;
+            } else {
+                node.begin_anew();
+                self.cut_channel_of(at);
+            }
         }
     }
 
@@ -282,6 +359,15 @@ impl World {
         let now_us = self.now_us;
         let node = &mut self.nodes[at];
         node.inbox.clear();
+        if let Some(left) = node.channel_ended.take() {
+            // The process was stopped when its channel ended.
+            node.sign = true;
+            if let Err(end) = standby.ipc_received(now_us, &left) {
+                node.ended = Some(end);
+                node.begin_anew();
+                return;
+            }
+        }
         let silent = standby.handle_timeout(now_us) == Verdict::Dead;
         let mut events = Vec::new();
         standby.take_events(&mut events);
@@ -289,7 +375,7 @@ impl World {
         if let Some(channel) = &mut self.channel
             && channel.standby == at
         {
-            channel.write_to_active(standby.ipc_outgoing());
+            channel.to_active.write(now_us, standby.ipc_outgoing());
         }
         let written = standby.ipc_outgoing().len();
         standby.ipc_advance(written);
@@ -300,6 +386,8 @@ impl World {
         match standby.claim(&self.moody) {
             Claim::Won(tenure) => self.promote(at, *standby, tenure),
             Claim::Lost => {
+                self.trace_move(at, "claims in vain");
+                let node = &mut self.nodes[at];
                 node.ended = Some(StandbyEnd::NotNamed);
                 node.begin_anew();
                 self.cut_channel_of(at);
@@ -309,6 +397,7 @@ impl World {
     }
 
     fn promote(&mut self, at: usize, standby: Standby, tenure: Tenure) {
+        let former = named(&self.nodes, standby.remote());
         let promotion = standby.promote(
             tenure,
             Arc::new(self.moody.clone()),
@@ -318,6 +407,8 @@ impl World {
             self.now_us,
         );
         let mut promotion = promotion.expect("a synchronised standby");
+        self.keep_promises(at, former, &promotion.active);
+        self.trace_move(at, "takes over");
         let node = &mut self.nodes[at];
         node.sign = false;
         node.left_behind = promotion.left_behind.len();
@@ -332,6 +423,27 @@ impl World {
         self.cut_channel_of(at);
     }
 
+    /// What the former active had called ready must speak again on the survivor; what it had not is excused.
+    fn keep_promises(&mut self, at: usize, former: Option<usize>, survivor: &Active) {
+        let Some(former) = former else {
+            return;
+        };
+        let promised = match &self.nodes[former].doing {
+            Doing::Active(active) if active.paired_with() == Some(self.nodes[at].me) => {
+                promises(active)
+            }
+            Doing::Active(_) => Vec::new(),
+            _ => std::mem::take(&mut self.nodes[former].promised),
+        };
+        for promise in promised {
+            if survivor.engine().connection(promise.id).is_none() {
+                let (id, tuple) = (promise.id, promise.tuple);
+                self.fail("promise", format!("connection {id} ({tuple:?}) was ready"));
+            }
+        }
+        self.excuse_missing(survivor);
+    }
+
     fn speak(&mut self, at: usize, mut active: Box<Active>) {
         let now_us = self.now_us;
         let limits = self.scenario.limits;
@@ -344,19 +456,24 @@ impl World {
         self.accept(at, &mut active);
         self.release(at, &mut active);
         let node = &mut self.nodes[at];
-        if active.takes_input() {
+        node.served = active.takes_input();
+        if node.served {
             for frame in std::mem::take(&mut node.inbox) {
                 active.handle_frame(now_us, &frame);
             }
             node.daemon.serve(&mut active, now_us);
         }
         active.handle_timeout(now_us);
+        let before = active.lsns();
         active.close_batch(now_us);
+        if active.lsns() != before {
+            self.trace_lsn(at, &active);
+        }
         if let Some(channel) = &mut self.channel
             && channel.active == at
             && channel.accepted
         {
-            channel.write_to_standby(active.ipc_outgoing());
+            channel.write_to_standby(now_us, active.ipc_outgoing());
             channel.cut |= !active.has_standby();
         }
         let written = active.ipc_outgoing().len();
@@ -364,12 +481,15 @@ impl World {
         self.release(at, &mut active);
         let node = &mut self.nodes[at];
         node.daemon.listen_to(&mut active);
-        let fenced = active.fenced().is_some();
-        node.doing = if fenced {
-            Doing::Fenced
+        if let Some(fenced) = active.fenced() {
+            if fenced == Fenced::HandedOver {
+                node.promised = promises(&active);
+            }
+            node.doing = Doing::Fenced;
+            self.trace_move(at, "is silent for ever");
         } else {
-            Doing::Active(active)
-        };
+            node.doing = Doing::Active(active);
+        }
     }
 
     fn release(&mut self, at: usize, active: &mut Active) {

@@ -1,9 +1,12 @@
 //! The peer: an engine of its own with clients that send known streams and check what comes back.
 
 use super::scenario::{Opener, Scenario, TWIST};
+use crate::wire::Ends;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use tcp_ha::engine::{
-    CloseCause, ConnectionId, ConnectionOptions, Effects, Engine, Event, Instant, Secrets,
+    CloseCause, ConnectionId, ConnectionInfo, ConnectionOptions, Effects, Engine, Event, Instant,
+    Secrets,
 };
 use tcp_ha::link::host::{Host, HostConfig, Inbound};
 use tcp_ha::link::{Frames, LinkAddress};
@@ -30,7 +33,10 @@ pub struct Client {
     pub returned: u64,
     /// The service closed its direction.
     pub peer_closed: bool,
-    available: u64,
+    /// Its connection, as the pair's segments name it.
+    pub ends: Option<Ends>,
+    /// Answered octets that have arrived, read or not.
+    pub available: u64,
     closes: bool,
     closed: bool,
 }
@@ -42,6 +48,7 @@ impl Client {
             written: 0,
             returned: 0,
             peer_closed: false,
+            ends: None,
             available: 0,
             closes: false,
             closed: false,
@@ -56,6 +63,12 @@ impl Client {
     }
 }
 
+/// A connection of the peer's engine, as the pair's segments name it.
+fn ends(info: &ConnectionInfo) -> Ends {
+    let (ours, theirs) = (info.tuple.local, info.tuple.remote);
+    (theirs.port(), ours.ip(), ours.port())
+}
+
 /// See the module's text.
 pub struct Peer {
     scenario: Scenario,
@@ -65,6 +78,8 @@ pub struct Peer {
     frames: Frames,
     /// The clients.
     pub clients: Vec<Client>,
+    /// Connections that the pair opened while every client had one.
+    unclaimed: VecDeque<ConnectionId>,
     /// Whether clients take what comes.
     pub reads: bool,
     /// Clients close once everything came back.
@@ -100,6 +115,7 @@ impl Peer {
             fx: Effects::default(),
             frames: Frames::default(),
             clients: vec![Client::new(); scenario.clients],
+            unclaimed: VecDeque::new(),
             reads: true,
             closes_when_done: false,
             closes_when_written: false,
@@ -122,9 +138,51 @@ impl Peer {
                     ConnectionOptions::default(),
                     &mut self.fx,
                 );
-                client.stage = Stage::Open(id.expect("a free port"));
+                let id = id.expect("a free port");
+                client.stage = Stage::Open(id);
+                client.ends = self.engine.connection(id).map(|info| ends(&info));
             }
         }
+    }
+
+    /// Whether some client's connection is over.
+    pub fn some_over(&self) -> bool {
+        let mut stages = self.clients.iter().map(|client| client.stage);
+        stages.any(|stage| matches!(stage, Stage::Over(_)))
+    }
+
+    /// A client whose connection is over waits for its next.
+    pub fn begin_anew(&mut self, at: usize) {
+        self.clients[at] = Client::new();
+        self.claim();
+    }
+
+    /// Connections that the pair opened go to clients without one, as such become free.
+    fn claim(&mut self) {
+        while let Some(&id) = self.unclaimed.front() {
+            let Some(client) = self.clients.iter_mut().find(|client| client.id().is_none()) else {
+                return;
+            };
+            self.unclaimed.pop_front();
+            *client = Client::new();
+            client.stage = Stage::Open(id);
+            client.ends = self.engine.connection(id).map(|info| ends(&info));
+            // What came before it had a client.
+            client.available = self.engine.connection(id).map_or(0, |info| info.rcv_nxt);
+            client.peer_closed = self
+                .engine
+                .connection(id)
+                .is_some_and(|info| info.fin_received);
+        }
+    }
+
+    /// One client closes now: a FIN behind what it wrote.
+    /// Nothing happens before it is established.
+    pub fn close_client(&mut self, at: usize) {
+        let info = self.clients[at]
+            .id()
+            .and_then(|id| self.engine.connection(id));
+        self.clients[at].closes |= info.is_some_and(|info| info.state.accepts_text());
     }
 
     /// Opens client `at` from a port of its own choice.
@@ -144,6 +202,15 @@ impl Peer {
     pub fn close(&mut self) {
         for client in &mut self.clients {
             client.closes = true;
+        }
+    }
+
+    /// One client aborts now: a RST.
+    pub fn abort_client(&mut self, now_us: u64, at: usize) {
+        if let Some(id) = self.clients[at].id() {
+            let _ = self
+                .engine
+                .abort(Instant::from_micros(now_us), id, &mut self.fx);
         }
     }
 
@@ -191,6 +258,39 @@ impl Peer {
     /// The peer's engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The connections of the clients, as the pair's segments name them.
+    pub(super) fn flows(&self) -> Vec<Ends> {
+        let infos = self
+            .engine
+            .connections()
+            .filter_map(|id| self.engine.connection(id));
+        infos.map(|info| ends(&info)).collect()
+    }
+
+    /// When it has something to do again, if nothing comes before.
+    pub(super) fn next_us(&self, now_us: u64, turn_us: u64) -> u64 {
+        let writes = self.clients.iter().any(|client| self.can_write(client));
+        if writes || !self.fx.events.is_empty() {
+            return now_us + turn_us;
+        }
+        let timeouts = [self.engine.next_timeout(), self.host.next_timeout()];
+        let next = timeouts.into_iter().flatten().min();
+        next.map_or(u64::MAX, |at| at.as_micros())
+            .max(now_us + turn_us)
+    }
+
+    fn can_write(&self, client: &Client) -> bool {
+        let Some(id) = client.id() else {
+            return false;
+        };
+        let accepts = self
+            .engine
+            .connection(id)
+            .is_some_and(|info| info.state.accepts_text());
+        let wants = client.written < self.scenario.octets && !client.closes;
+        !client.closed && accepts && wants && self.engine.send_room(id) > 0
     }
 
     pub(super) fn turn<'f>(
@@ -247,15 +347,12 @@ impl Peer {
     fn note(&mut self, event: Event) {
         match event {
             Event::Accepted { id, .. } => {
-                let free = self.clients.iter_mut().find(|client| client.id().is_none());
-                if let Some(client) = free {
-                    *client = Client::new();
-                    client.stage = Stage::Open(id);
-                }
+                self.unclaimed.push_back(id);
+                self.claim();
             }
             Event::Received { id, to, .. } => {
                 if let Some(client) = self.client_of(id) {
-                    client.available = to;
+                    client.available = client.available.max(to);
                 }
             }
             Event::PeerClosed { id } => {
@@ -264,6 +361,7 @@ impl Peer {
                 }
             }
             Event::Closed { id, cause } => {
+                self.unclaimed.retain(|unclaimed| *unclaimed != id);
                 if let Some(client) = self.client_of(id) {
                     client.stage = Stage::Over(cause);
                 }

@@ -58,6 +58,8 @@ pub enum Opener {
 /// Settings of a world; all that is random comes from its seed.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    /// Of the dice that decide about frames.
+    pub seed: u64,
     /// Octets that each client sends, and wants answered.
     pub octets: u64,
     /// Octets that a client sends at most in one turn.
@@ -91,6 +93,7 @@ pub struct Scenario {
 impl Default for Scenario {
     fn default() -> Self {
         Scenario {
+            seed: 0,
             octets: 200_000,
             per_turn: 8_000,
             salt: 1,

@@ -329,6 +329,11 @@ impl Active {
         (self.log.last(), self.log.acknowledged())
     }
 
+    /// What waits for the standby: octets in the log, frames in the gate.
+    pub fn outstanding(&self) -> (usize, usize) {
+        (self.log.held_octets(), self.gate.len())
+    }
+
     /// How long the oldest unacknowledged batch has waited, in microseconds.
     pub fn lag_us(&self, mono_us: u64) -> u64 {
         self.log.lag_us(mono_us)

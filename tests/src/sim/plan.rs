@@ -1,0 +1,91 @@
+//! The scenario of a seed.
+
+use crate::world::{Dice, Family, Opener, Scenario};
+use std::time::Duration;
+use tcp_ha::Protection;
+use tcp_ha::core::{NodeLimits, SendMode};
+use tcp_ha::engine::{Config, KeepaliveConfig, ReceiveMode};
+
+/// What happens in the world of a seed.
+pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
+    let receive = dice.pick(&[
+        ReceiveMode::Logged,
+        ReceiveMode::Logged,
+        ReceiveMode::Marked,
+    ]);
+    let send = dice.pick(&[SendMode::Logged, SendMode::Logged, SendMode::Regenerated]);
+    let regenerates = send == SendMode::Regenerated;
+    let protection = Protection {
+        receive,
+        send,
+        application_sync: regenerates || dice.one_in(2),
+    };
+    let message = dice.pick(&[0, 100, 700, 1_900]);
+    let message = match receive {
+        ReceiveMode::Marked => message.max(100),
+        ReceiveMode::Logged => message,
+    };
+    Scenario {
+        seed,
+        octets: whole(message, dice.between(500, 6_000)),
+        per_turn: dice.between(100, 4_000) as usize,
+        salt: dice.below(256) as u8,
+        clients: dice.pick(&[1, 1, 2, 3]),
+        loss: 0,
+        family: dice.pick(&[Family::V4, Family::V4, Family::V6]),
+        opener: dice.pick(&[Opener::Peer, Opener::Peer, Opener::Pair]),
+        protection: Some(protection),
+        message,
+        node_state: dice.one_in(3),
+        keepalive: dice.one_in(3).then_some(KeepaliveConfig {
+            idle: Duration::from_millis(80),
+            interval: Duration::from_millis(50),
+            probes: 200,
+        }),
+        pair_tcp: tcp(dice),
+        peer_tcp: tcp(dice),
+        limits: limits(dice),
+    }
+}
+
+/// So many octets, as whole messages: half of one would never be answered.
+pub(super) fn whole(message: usize, octets: u64) -> u64 {
+    octets.next_multiple_of(message.max(1) as u64)
+}
+
+/// TCP with small buffers and short times.
+fn tcp(dice: &mut Dice) -> Config {
+    let millis = Duration::from_millis;
+    Config {
+        send_capacity: dice.pick(&[4_096, 8_192, 16_384]),
+        receive_capacity: dice.pick(&[4_096, 8_192, 100_000]),
+        min_rto: millis(dice.between(10, 60)),
+        initial_rto: millis(dice.between(50, 200)),
+        max_rto: millis(1_000),
+        delayed_ack: millis(dice.pick(&[0, 5, 20])),
+        msl: millis(40),
+        fin_wait_2_limit: millis(60_000),
+        max_retransmits: 60,
+        syn_retries: 20,
+        syn_ack_retries: 20,
+        mtu: dice.pick(&[1_280, 1_500]),
+        timestamps: !dice.one_in(4),
+        sack: !dice.one_in(4),
+        window_scaling: !dice.one_in(4),
+        max_connections: 64,
+        max_half_open: 16,
+        ..Config::default()
+    }
+}
+
+fn limits(dice: &mut Dice) -> NodeLimits {
+    NodeLimits {
+        heartbeat_us: 5_000,
+        misses: 3,
+        hold_limit_us: dice.pick(&[40_000, 100_000]),
+        gate_frames: dice.pick(&[64, 1_024]),
+        log_octets: dice.pick(&[24_000, 1 << 20]),
+        sync_octets: dice.pick(&[600, 1 << 20]),
+        application_sync_us: 400_000,
+    }
+}
