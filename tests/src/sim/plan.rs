@@ -25,6 +25,7 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
         ReceiveMode::Marked => message.max(100),
         ReceiveMode::Logged => message,
     };
+    let pair_tcp = tcp(dice);
     Scenario {
         seed,
         octets: whole(message, dice.between(500, 6_000)),
@@ -42,9 +43,9 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
             interval: Duration::from_millis(50),
             probes: 200,
         }),
-        pair_tcp: tcp(dice),
+        limits: limits(dice, &pair_tcp),
+        pair_tcp,
         peer_tcp: tcp(dice),
-        limits: limits(dice),
     }
 }
 
@@ -78,13 +79,15 @@ fn tcp(dice: &mut Dice) -> Config {
     }
 }
 
-fn limits(dice: &mut Dice) -> NodeLimits {
+fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
+    // A log that cannot take in the snapshots of all connections would never let a standby join.
+    let log_octets = 6 * (tcp.send_capacity + tcp.receive_capacity) + 20_000;
     NodeLimits {
         heartbeat_us: 5_000,
         misses: 3,
         hold_limit_us: dice.pick(&[40_000, 100_000]),
         gate_frames: dice.pick(&[64, 1_024]),
-        log_octets: dice.pick(&[24_000, 1 << 20]),
+        log_octets: dice.pick(&[log_octets, 1 << 20]),
         sync_octets: dice.pick(&[600, 1 << 20]),
         application_sync_us: 400_000,
     }

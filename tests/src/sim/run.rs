@@ -20,6 +20,9 @@ const OTHERS_MIN: u64 = 5;
 /// Once the faults stop, all sessions are ready again within this simulated time, in microseconds.
 pub const CALM_US: u64 = 15_000_000;
 
+/// The channel of a life is so late at most, with hangs shorter than the silence that means something.
+const LATE_US: u64 = 50_000;
+
 /// A life under way.
 pub struct Life {
     /// Where it is lived.
@@ -122,6 +125,7 @@ impl Life {
         world.leaps = true;
         world.compares = true;
         world.keeps_sent = false;
+        world.onlooker.late_us = LATE_US;
         world.wishes.closes_after_peer = true;
         world.wishes.supplies_late = dice.below(20) as u32;
         if !dice.one_in(4) {

@@ -344,6 +344,7 @@ impl World {
         }
         self.carry_channel();
         if self.compares {
+            self.onlooker.notice(&self.register, self.now_us);
             self.compare();
         }
         if self.peer_lives {
@@ -417,7 +418,7 @@ impl World {
             self.trace_frame(from, &octets);
             let looked = self
                 .onlooker
-                .look(&self.register, &self.nodes, from, &octets);
+                .look(&self.register, &self.nodes, from, now_us, &octets);
             if let Err((checker, wrong)) = looked {
                 self.fail(checker, format!("node {from}: {wrong}"));
             }

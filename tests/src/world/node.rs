@@ -447,7 +447,8 @@ impl World {
     fn speak(&mut self, at: usize, mut active: Box<Active>) {
         let now_us = self.now_us;
         let limits = self.scenario.limits;
-        let limit_us = limits.heartbeat_us * u64::from(limits.misses);
+        // As the driver does: before the standby may have taken the silence for a death.
+        let limit_us = limits.heartbeat_us * u64::from(limits.misses) / 2;
         let node = &mut self.nodes[at];
         if node.last_turn_us > 0 && now_us - node.last_turn_us > limit_us {
             active.confirm();

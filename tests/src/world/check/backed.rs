@@ -15,12 +15,33 @@ pub(super) fn standby(nodes: &[Node], name: Incarnation) -> Option<&Standby> {
     }
 }
 
-/// Whether there was something to compare.
-pub(super) fn look(standby: &Standby, seen: &Seen) -> Result<bool, String> {
-    let tuple = FourTuple {
+/// What leaves late, when another node has the epoch already: that node must hold what it says, as a shadow or as a survivor.
+pub(super) fn held_by(node: &Node, seen: &Seen) -> Result<(), String> {
+    match &node.doing {
+        Doing::Standby(standby) => look(standby, seen).map(|_| ()),
+        Doing::Active(active) => {
+            let tuple = tuple(seen);
+            let engine = active.engine();
+            let states = engine.connections().filter_map(|id| engine.snapshot(id));
+            let mut states = states.filter(|state| state.identity.tuple == tuple);
+            states.next().map_or(Ok(()), |state| backed(&state, seen))
+        }
+        Doing::Joining | Doing::Fenced => {
+            Err("the node that has the epoch holds nothing".to_owned())
+        }
+    }
+}
+
+fn tuple(seen: &Seen) -> FourTuple {
+    FourTuple {
         local: SocketAddr::new(seen.src, seen.src_port),
         remote: SocketAddr::new(seen.dst, seen.dst_port),
-    };
+    }
+}
+
+/// Whether there was something to compare.
+pub(super) fn look(standby: &Standby, seen: &Seen) -> Result<bool, String> {
+    let tuple = tuple(seen);
     let shadow = standby
         .shadow()
         .connections()
@@ -50,11 +71,12 @@ fn backed(state: &ConnectionState, seen: &Seen) -> Result<(), String> {
         }
         Ok(())
     };
-    // A reset with a SEQ of before this connection answers a late segment of its ports' former life.
-    if seen.rst() && distance(identity.iss.0, seen.seq) < 0 {
-        return Ok(());
-    }
     if seen.rst() {
+        // A reset that is not of this connection's sequence answers a late segment of its ports' former life.
+        let (una, max) = (identity.iss.at(send.una).0, identity.iss.at(send.max).0);
+        if distance(una, seen.seq) < 0 || distance(seen.seq, max) < 0 {
+            return Ok(());
+        }
         return Err(format!(
             "a reset of a connection that the standby still holds: {seen:?}"
         ));

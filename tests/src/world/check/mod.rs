@@ -15,7 +15,7 @@ use super::node::Node;
 use crate::wire::{self, Monotonic};
 use ipc::register::MemoryRegister;
 use reach::Reach;
-use speaker::Speaker;
+use speaker::{Speaker, Speaks};
 
 /// What a checker found: its name, and what is wrong.
 pub type Finding = (&'static str, String);
@@ -29,9 +29,16 @@ pub struct Onlooker {
     reach: Reach,
     /// Segments that were found backed.
     pub backed: u64,
+    /// For so long an acknowledgement may be under way to a node that has lost the epoch: what it lets go is backed.
+    pub late_us: u64,
 }
 
 impl Onlooker {
+    /// Looks at the register.
+    pub(super) fn notice(&mut self, register: &MemoryRegister, now_us: u64) {
+        self.speaker.notice(register, now_us);
+    }
+
     /// Looks at a frame of node `at`.
     ///
     /// # Errors
@@ -41,12 +48,26 @@ impl Onlooker {
         register: &MemoryRegister,
         nodes: &[Node],
         at: usize,
+        now_us: u64,
         frame: &[u8],
     ) -> Result<(), Finding> {
-        let entry = self
+        let speaks = self
             .speaker
-            .look(register, nodes[at].me)
+            .look(register, nodes, nodes[at].me, now_us, self.late_us)
             .map_err(|wrong| ("speaker", wrong))?;
+        let entry = match speaks {
+            Speaks::Rightly(entry) => entry,
+            Speaks::Late(successor) => {
+                let seen = wire::segment(frame);
+                let node = nodes.iter().find(|node| node.me == successor);
+                return match (seen, node) {
+                    (Some(seen), Some(node)) => {
+                        backed::held_by(node, &seen).map_err(|wrong| ("speaker", wrong))
+                    }
+                    _ => Ok(()),
+                };
+            }
+        };
         self.reach
             .look(entry.epoch, at, frame)
             .map_err(|wrong| ("reach", wrong))?;
