@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, ExitCode, Stdio};
 use tcp_ha::ListenOptions;
+use tcp_ha::engine::CongestionAlgorithm;
 use tcp_ha_bench::end::{Direction, Seen, kernel_connect, kernel_serve, our_serve};
 use tcp_ha_bench::network::{KERNEL_SERVER, Network, SERVER, TAP};
 use tcp_ha_bench::spread::Spread;
@@ -101,11 +102,20 @@ fn play(end: &End) -> io::Result<()> {
     Ok(())
 }
 
-fn listen_options(_congestion: &str) -> io::Result<ListenOptions> {
-    Ok(ListenOptions {
+fn listen_options(congestion: &str) -> io::Result<ListenOptions> {
+    let mut options = ListenOptions {
         protection: None,
         ..ListenOptions::default()
-    })
+    };
+    options.connection.congestion = match congestion {
+        "cubic" => CongestionAlgorithm::Cubic,
+        "reno" => CongestionAlgorithm::Reno,
+        other => {
+            let why = format!("--congestion {other}: cubic or reno");
+            return Err(io::Error::other(why));
+        }
+    };
+    Ok(options)
 }
 
 fn compare(arguments: &Arguments) -> io::Result<()> {

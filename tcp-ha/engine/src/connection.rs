@@ -30,7 +30,7 @@ use crate::unreachable::Unreachable;
 
 /// Acknowledgements at once at the start of a connection, so that the peer's slow start is
 /// not held up (as Linux does), and after a takeover, since the peer may be in a timeout.
-const QUICK_ACKS: u32 = 16;
+pub(crate) const QUICK_ACKS: u32 = 16;
 /// Default MSS for IPv4 and IPv6 where the peer's SYN has none (RFC 9293 MUST-15).
 const DEFAULT_MSS: (u16, u16) = (536, 1_220);
 /// A peer's MSS below this counts as this, or a segment would be all header.

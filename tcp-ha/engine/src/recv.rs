@@ -1,11 +1,13 @@
 //! Taking octets in, and when to acknowledge them (RFC 5681 4.2, RFC 9293 3.8.6.3).
 
 use crate::config::ReceiveMode;
-use crate::connection::{Connection, Context};
+use crate::connection::{Connection, Context, QUICK_ACKS};
 use crate::counters::DropReason;
 use crate::effects::Event;
 use crate::error::Error;
 
+/// As `QUICK_ACKS`, where the daemon marks what may be acknowledged.
+const QUICK_ACKS_MARKED: u32 = 2;
 /// The peer's full segment is taken for at least this (as Linux does).
 const MIN_FULL_TEXT: u64 = 536;
 
@@ -23,6 +25,13 @@ impl Connection {
             self.recv.nxt += octets.len() as u64;
         }
         self.tally.octets_in += self.recv.nxt - from;
+        if self
+            .tally
+            .last_text_at
+            .is_some_and(|at| ctx.now.saturating_since(at) > self.rtt.rto)
+        {
+            self.acknowledge_quickly();
+        }
         self.tally.last_text_at = Some(ctx.now);
         if self.identity.options.receive_mode == ReceiveMode::Logged {
             self.recv.safe = self.recv.nxt;
@@ -37,6 +46,16 @@ impl Connection {
             });
         }
         self.plan_ack(ctx, had_gap);
+    }
+
+    /// The peer comes out of a timeout, or is in one: its window is one segment, and waits for its acknowledgement.
+    pub(crate) fn acknowledge_quickly(&mut self) {
+        let quick = match self.identity.options.receive_mode {
+            ReceiveMode::Logged => QUICK_ACKS,
+            // A trailing part made safe costs a record.
+            ReceiveMode::Marked => QUICK_ACKS_MARKED,
+        };
+        self.passing.quick_acks = self.passing.quick_acks.max(quick);
     }
 
     /// Now, or with company later.

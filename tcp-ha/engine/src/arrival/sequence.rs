@@ -84,6 +84,7 @@ impl Connection {
         }
         if let Some(arriving) = arriving {
             self.note_duplicate(arriving);
+            self.acknowledge_quickly();
         }
         self.passing.ack_now = true;
     }

@@ -16,6 +16,7 @@ impl Connection {
             ctx.counters.count_drop(DropReason::Duplicate);
             self.tally.duplicates_in += 1;
             self.note_duplicate(arriving);
+            self.acknowledge_quickly();
             self.passing.ack_now = true;
             return GO_ON;
         }
