@@ -15,9 +15,11 @@ mod reach;
 mod standby;
 mod state;
 mod steps;
+mod story;
 mod symmetry;
 
 pub use bounds::{Bounds, Fault};
 pub use reach::{Reached, reach};
 pub use state::World;
 pub use steps::{Outcome, Protocol, Step};
+pub use story::stories;
