@@ -1,4 +1,4 @@
-//! Scripts in packetdrill's notation, run against the engine in virtual time, in one process.
+//! Scripts in packetdrill's notation, run against a host of sockets in virtual time, in one process.
 //!
 //! A script says what arrives (`<`), what must leave (`>`), what the user calls, and when. Between two lines nothing else may
 //! leave: a segment that no line speaks of ends the script. `tests/scripts/README.md` describes the notation and what is ours in it.
@@ -7,7 +7,7 @@
 //! - [`run`] plays it once as written, then again and again with a takeover before each of its lines. In all of them every
 //!   checkpoint is restored into a twin, which must be equal to the original.
 
-mod host;
+mod ip;
 mod line;
 pub mod matrix;
 
@@ -15,6 +15,7 @@ mod parse;
 mod play;
 mod settings;
 mod show;
+mod stage;
 pub mod start;
 mod watch;
 mod wire;

@@ -4,7 +4,8 @@
 use super::line::Opt;
 use super::wire::Seen;
 use std::collections::BTreeMap;
-use tcp_ha::engine::{Config, ConnectionId, Engine, Instant, Secrets};
+use tcp_ha::engine::ConnectionId;
+use tcp_ha_packetdrill::sockets::Host;
 
 /// Looks on.
 #[derive(Debug, Default)]
@@ -60,51 +61,15 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes every connection up in a second engine, and compares.
-    pub(super) fn compare_twins(
-        engine: &Engine,
-        config: &Config,
-        secrets: &Secrets,
-        now: Instant,
-    ) -> Result<(), String> {
-        for id in engine.connections() {
-            let copy = take_up(
-                engine,
-                id,
-                Engine::new(config.clone(), secrets.clone()),
-                now,
-            )?;
-            let (ours, twin) = (engine.snapshot(id), copy.snapshot(id));
-            if ours != twin {
-                return Err(format!("the twin differs:\n  {ours:?}\n  {twin:?}"));
+    /// Takes every connection up in an engine of its own, and compares.
+    pub(super) fn compare_twins(host: &Host) -> Result<(), String> {
+        for id in host.engine().connections() {
+            let twin = host.twin_of(id).map_err(|error| error.to_string())?;
+            let (ours, theirs) = (host.engine().snapshot(id), twin.snapshot(id));
+            if ours != theirs {
+                return Err(format!("the twin differs:\n  {ours:?}\n  {theirs:?}"));
             }
         }
         Ok(())
     }
-}
-
-/// `into` with connection `id` of `engine` taken up from its checkpoint and octets.
-pub(super) fn take_up(
-    engine: &Engine,
-    id: ConnectionId,
-    mut into: Engine,
-    now: Instant,
-) -> Result<Engine, String> {
-    let state = engine
-        .snapshot(id)
-        .ok_or("a listed connection has no checkpoint")?;
-    let info = engine
-        .connection(id)
-        .ok_or("a listed connection has no status")?;
-    let octets = |parts: (&[u8], &[u8])| [parts.0, parts.1].concat();
-    let received = engine
-        .received(id, info.read)
-        .map_err(|error| error.to_string())?;
-    let (_, first, second) = engine
-        .unacknowledged(id)
-        .map_err(|error| error.to_string())?;
-    let unsent = octets((first, second));
-    into.restore(now, id, &state, &octets(received), Some(&unsent))
-        .map_err(|error| format!("the twin refuses the checkpoint: {error}"))?;
-    Ok(into)
 }

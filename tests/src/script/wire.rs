@@ -1,8 +1,9 @@
 //! Segments as octets: built and read here, apart from the engine's own code.
 
+use super::ip::{self, TCP};
 use super::line::{Opt, Options, Packet};
 use super::octet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 const HEADER_LEN: usize = 20;
 
@@ -41,7 +42,7 @@ pub(super) fn build(packet: &Packet, src: SocketAddr, dst: SocketAddr, bases: Ba
     let syn = u32::from(packet.flags & 0x02 != 0);
     let first = i64::from(packet.seq.wrapping_add(syn) as i32) - 1;
     out.extend((0..packet.len).map(|at| octet((first + i64::from(at)).rem_euclid(251) as u64)));
-    let mut sum = checksum(src.ip(), dst.ip(), &out);
+    let mut sum = ip::checksum(src.ip(), dst.ip(), TCP, &out);
     if packet.bad_checksum {
         sum ^= 0x0101;
     }
@@ -139,12 +140,13 @@ impl Seen {
     }
 }
 
-/// Reads a segment of ours.
+/// Reads a packet of ours.
 ///
 /// # Errors
-/// What no segment of ours may be, in words.
-pub(super) fn read(at: u64, src: IpAddr, dst: IpAddr, octets: &[u8]) -> Result<Seen, String> {
-    if octets.len() < HEADER_LEN || checksum(src, dst, octets) != 0 {
+/// What no packet of ours may be, in words.
+pub(super) fn read(at: u64, packet: &[u8]) -> Result<Seen, String> {
+    let (src, dst, octets) = ip::unwrap(packet)?;
+    if octets.len() < HEADER_LEN || ip::checksum(src, dst, TCP, octets) != 0 {
         return Err("a segment without a header or with a wrong checksum left".into());
     }
     let word = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
@@ -203,28 +205,4 @@ fn read_options(mut octets: &[u8]) -> Result<Vec<Opt>, String> {
         octets = &octets[len..];
     }
     Ok(options)
-}
-
-/// RFC 9293 3.1, with the pseudo-header; 0 for octets whose checksum is right.
-fn checksum(src: IpAddr, dst: IpAddr, octets: &[u8]) -> u16 {
-    let mut pseudo = Vec::new();
-    for ip in [src, dst] {
-        match ip {
-            IpAddr::V4(ip) => pseudo.extend_from_slice(&ip.octets()),
-            IpAddr::V6(ip) => pseudo.extend_from_slice(&ip.octets()),
-        }
-    }
-    // Far below 2^32.
-    pseudo.extend_from_slice(&(octets.len() as u32).to_be_bytes());
-    pseudo.extend_from_slice(&[0, 0, 0, 6]);
-    let mut sum = 0u64;
-    for part in [&pseudo[..], octets] {
-        for pair in part.chunks(2) {
-            sum += u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0));
-        }
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
 }

@@ -1,11 +1,12 @@
 //! The socket calls.
 
+use super::config::{MakesSafe, Semantics};
 use super::errno::Errno;
 use super::host::Host;
 use super::stream::{Opening, RecvFlags, Shutdown, Stream};
 use super::table::{Family, Fd, Kind, Listener, Socket};
 use std::net::SocketAddr;
-use tcp_ha_engine::{CloseCause, ConnectionOptions};
+use tcp_ha_engine::CloseCause;
 
 /// Most octets that one call receives.
 const RECV_LIMIT: usize = 1 << 24;
@@ -16,7 +17,7 @@ impl Host {
         Ok(self.table.insert(Socket {
             family,
             nonblocking: false,
-            options: ConnectionOptions::default(),
+            options: self.config.options,
             local: None,
             kind: Kind::Fresh,
         }))
@@ -49,7 +50,10 @@ impl Host {
         }
         let local = socket.local.ok_or(Errno::Invalid)?;
         let backlog = backlog.saturating_add(1);
-        let id = self.engine.listen(local, socket.options, backlog)?;
+        let options = socket.options;
+        let id = self
+            .passive_opens
+            .listen(&mut self.engine, local, options, backlog)?;
         socket.kind = Kind::Listener(Listener {
             id,
             backlog,
@@ -126,18 +130,57 @@ impl Host {
         let octets = stream.unread.drain(..len).collect();
         let (id, read) = (stream.id, stream.read_offset());
         if let Some(id) = id {
-            // A connection that ended a moment ago needs no window.
-            let _ = self.with_engine(|engine, now, fx| engine.consume(now, id, read, fx));
+            let makes_safe = self.config.makes_safe == MakesSafe::WhenRead;
+            self.with_engine(|engine, now, fx| {
+                // A connection that ended a moment ago needs no window.
+                if makes_safe && engine.connection(id).is_some_and(|info| info.safe < read) {
+                    let _ = engine.make_safe(now, id, read, fx);
+                }
+                let _ = engine.consume(now, id, read, fx);
+            });
         }
         Ok(octets)
     }
 
-    /// shutdown(2).
+    /// Octets before stream offset `upto` may be acknowledged; there is no such call in BSD.
+    ///
+    /// Errors: `NotConnected`; `Invalid` where they have not come.
+    pub fn make_safe(&mut self, fd: Fd, upto: u64) -> Result<(), Errno> {
+        let id = self.table.stream(fd)?.id.ok_or(Errno::NotConnected)?;
+        self.with_engine(|engine, now, fx| engine.make_safe(now, id, upto, fx))?;
+        Ok(())
+    }
+
+    /// Stream offset of the octet that is read next.
     ///
     /// Errors: `NotConnected`.
+    pub fn read_offset(&self, fd: Fd) -> Result<u64, Errno> {
+        Ok(self.table.stream(fd)?.read_offset())
+    }
+
+    /// Stream offset of the octet that is written next.
+    ///
+    /// Errors: `NotConnected`; `Pipe` where the connection is over.
+    pub fn write_offset(&self, fd: Fd) -> Result<u64, Errno> {
+        let id = self.table.stream(fd)?.id.ok_or(Errno::Pipe)?;
+        self.written(fd, id)
+    }
+
+    /// True while a socket listens.
+    pub fn is_listening(&self) -> bool {
+        self.passive_opens.any()
+    }
+
+    /// shutdown(2).
+    ///
+    /// Errors: `NotConnected`; with [`Semantics::Rfc9293`], `Pipe` where writing is over.
     pub fn shutdown(&mut self, fd: Fd, how: Shutdown) -> Result<(), Errno> {
         let stream = self.table.stream_mut(fd)?;
         let id = stream.id.ok_or(Errno::NotConnected)?;
+        let again = stream.write_shut && how != Shutdown::Read;
+        if again && self.config.semantics == Semantics::Rfc9293 {
+            return Err(Errno::Pipe);
+        }
         stream.read_shut |= how != Shutdown::Write;
         let ends_writing = how != Shutdown::Read && !stream.write_shut;
         stream.write_shut |= ends_writing;
@@ -156,7 +199,7 @@ impl Host {
         match self.table.remove(fd)?.kind {
             Kind::Fresh => {}
             Kind::Listener(listener) => {
-                self.engine.unlisten(listener.id);
+                self.passive_opens.unlisten(&mut self.engine, listener.id);
                 for stream in listener.queue {
                     self.abandon(&stream, true);
                 }
@@ -224,13 +267,17 @@ impl Stream {
     }
 
     /// The connection is over.
-    pub(super) fn end(&mut self, cause: CloseCause) {
+    pub(super) fn end(&mut self, cause: CloseCause, semantics: Semantics) {
         self.id = None;
         self.outgoing.clear();
-        self.error = match Errno::of_cause(cause) {
+        self.error = match (Errno::of_cause(cause), semantics) {
             // The peer had said that it would send no more.
-            Some(Errno::Reset) if self.peer_closed => Some(Errno::Pipe),
-            error => error,
+            (Some(Errno::Reset), Semantics::Linux) if self.peer_closed => Some(Errno::Pipe),
+            (error, _) => error,
         };
+        if semantics == Semantics::Rfc9293 && self.error.is_some() {
+            // RFC 9293 3.10.7.4, second: all segment queues are flushed.
+            self.unread.clear();
+        }
     }
 }

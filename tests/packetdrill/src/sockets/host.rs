@@ -1,51 +1,22 @@
 //! The host itself: clock, network, and what the engine reports.
 
-use super::packet::{self, Arrival};
+use super::config::{HostConfig, MakesSafe};
+use super::packet::{self, Incoming};
+use super::passive::PassiveOpens;
 use super::stream::{Opening, Stream};
 use super::table::{Kind, Table};
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use tcp_ha_engine::{Config, ConnectionId, Effects, Engine, Event, Instant, Secrets};
-
-/// What a host is made from.
-#[derive(Clone, Debug)]
-pub struct HostConfig {
-    /// Settings of its engine.
-    pub engine: Config,
-    /// Keys of its engine.
-    pub secrets: Secrets,
-    /// Source of IPv4 connections that are not bound.
-    pub local_v4: Ipv4Addr,
-    /// Source of IPv6 connections that are not bound.
-    pub local_v6: Ipv6Addr,
-    /// SO_SNDBUF of a new socket in octets; `None` for all that the engine takes.
-    pub send_buffer: Option<usize>,
-    /// TCP_NOTSENT_LOWAT of a new socket.
-    pub notsent_lowat: Option<u32>,
-    /// The time at which the host begins.
-    pub start: Instant,
-}
-
-impl Default for HostConfig {
-    fn default() -> HostConfig {
-        HostConfig {
-            engine: Config::default(),
-            secrets: Secrets::from_bytes(&[0x5a; Secrets::LEN]),
-            local_v4: Ipv4Addr::new(192, 168, 0, 1),
-            local_v6: Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1),
-            send_buffer: None,
-            notsent_lowat: None,
-            start: Instant::from_millis(1_000),
-        }
-    }
-}
+use std::net::IpAddr;
+use tcp_ha_engine::{Arrival, ConnectionId, Effects, Engine, Event, Instant};
 
 /// A packet that the host has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// When.
     pub at: Instant,
+    /// The connection that sent it; `None` where it belongs to none.
+    pub connection: Option<ConnectionId>,
     /// The IP packet.
     pub octets: Vec<u8>,
 }
@@ -56,6 +27,7 @@ pub struct Host {
     pub(super) engine: Engine,
     pub(super) config: HostConfig,
     pub(super) table: Table,
+    pub(super) passive_opens: PassiveOpens,
     effects: Effects,
     now: Instant,
     sent: VecDeque<Packet>,
@@ -67,6 +39,7 @@ impl Host {
         Host {
             engine: Engine::new(config.engine.clone(), config.secrets.clone()),
             table: Table::default(),
+            passive_opens: PassiveOpens::default(),
             effects: Effects::new(),
             now: config.start,
             sent: VecDeque::new(),
@@ -103,6 +76,11 @@ impl Host {
         self.now = self.now.max(to);
     }
 
+    /// A new engine with the host's settings and secrets.
+    pub(super) fn new_engine(&self) -> Engine {
+        Engine::new(self.config.engine.clone(), self.config.secrets.clone())
+    }
+
     /// The engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -119,6 +97,7 @@ impl Host {
         for segment in effects.segments() {
             self.sent.push_back(Packet {
                 at: self.now,
+                connection: segment.id,
                 octets: packet::wrap(&segment),
             });
         }
@@ -135,10 +114,16 @@ impl Host {
     /// A packet arrives from the link.
     pub fn handle_packet(&mut self, octets: &[u8]) {
         match packet::parse(octets) {
-            Some(Arrival::Segment { src, dst, octets }) => {
-                self.with_engine(|engine, now, fx| engine.handle_segment(now, src, dst, octets, fx))
+            Some(Incoming::Segment {
+                src,
+                dst,
+                hop_limit,
+                octets,
+            }) => {
+                let arrival = Arrival::new(src, dst).with_hop_limit(hop_limit);
+                self.with_engine(|engine, now, fx| engine.handle_arrival(now, arrival, octets, fx))
             }
-            Some(Arrival::Error {
+            Some(Incoming::Error {
                 local,
                 remote,
                 seq,
@@ -196,6 +181,7 @@ impl Host {
                 self.pull(id);
             }
             Event::Received { id, .. } => self.pull(id),
+            Event::SafeDue { .. } if self.config.makes_safe == MakesSafe::WhenRead => {}
             Event::SafeDue { id, upto } => {
                 // The connection asked for it a moment ago.
                 let _ = self.with_engine(|engine, now, fx| engine.make_safe(now, id, upto, fx));
@@ -207,8 +193,9 @@ impl Host {
                 }
             }
             Event::Closed { id, cause } => {
+                let semantics = self.config.semantics;
                 if let Some(stream) = self.table.by_connection(id) {
-                    stream.end(cause);
+                    stream.end(cause, semantics);
                 }
             }
         }

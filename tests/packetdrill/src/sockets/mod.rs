@@ -11,6 +11,9 @@
 //!   [`send`](Host::send), [`shutdown`](Host::shutdown), [`close`](Host::close), options,
 //!   [`poll`](Host::poll). None of them waits: what would block is [`Errno::Again`].
 //!
+//! [`take_over`](Host::take_over) lets the engine die at any moment, and a twin go on from its
+//! checkpoints; [`twin_of`](Host::twin_of) is a twin to compare with.
+//!
 //! A call of a script that may block is a [`Call`]: attempt it with [`Host::attempt`], and
 //! again after each packet and each move of the clock, until it is ready. It knows of
 //! `O_NONBLOCK`, and a blocking write that fits in part goes on from there.
@@ -26,24 +29,29 @@
 
 mod call;
 mod chronograph;
+mod config;
 mod conversation;
 mod errno;
 mod host;
 mod option;
 mod packet;
+mod passive;
 mod readiness;
 mod sending;
 mod stream;
 mod table;
+mod takeover;
 
 pub use call::{Answer, Call, PollEntry};
 pub use chronograph::BusyTimes;
+pub use config::{HostConfig, MakesSafe, Semantics};
 pub use errno::Errno;
-pub use host::{Host, HostConfig, Packet};
+pub use host::{Host, Packet};
 pub use option::SocketOption;
 pub use readiness::Readiness;
 pub use stream::{RecvFlags, SendFlags, Shutdown};
 pub use table::{Family, Fd};
+pub use takeover::TakeoverError;
 
 #[cfg(test)]
 mod tests;

@@ -93,8 +93,9 @@ impl Host {
             }
             Kind::Listener(listener) => {
                 let local = socket.local.ok_or(Errno::Invalid)?;
-                self.engine.unlisten(listener.id);
-                listener.id = self.engine.listen(local, options, listener.backlog)?;
+                let (opens, engine) = (&mut self.passive_opens, &mut self.engine);
+                opens.unlisten(engine, listener.id);
+                listener.id = opens.listen(engine, local, options, listener.backlog)?;
             }
         }
         Ok(())

@@ -14,11 +14,13 @@ const DONT_FRAGMENT: u8 = 0x40;
 
 /// What an arriving packet is about.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Arrival<'a> {
+pub(super) enum Incoming<'a> {
     /// A TCP segment.
     Segment {
         src: IpAddr,
         dst: IpAddr,
+        /// TTL or hop limit.
+        hop_limit: u8,
         octets: &'a [u8],
     },
     /// An ICMP error about a segment of ours.
@@ -31,12 +33,13 @@ pub(super) enum Arrival<'a> {
 }
 
 /// Reads a packet; `None` where it is damaged or concerns no TCP.
-pub(super) fn parse(octets: &[u8]) -> Option<Arrival<'_>> {
+pub(super) fn parse(octets: &[u8]) -> Option<Incoming<'_>> {
     let ip = Ip::parse(octets)?;
     match ip.protocol {
-        TCP => Some(Arrival::Segment {
+        TCP => Some(Incoming::Segment {
             src: ip.src,
             dst: ip.dst,
+            hop_limit: ip.hop_limit,
             octets: ip.payload,
         }),
         ICMP => parse_icmp(ip.payload),
@@ -49,6 +52,7 @@ pub(super) fn parse(octets: &[u8]) -> Option<Arrival<'_>> {
 struct Ip<'a> {
     src: IpAddr,
     dst: IpAddr,
+    hop_limit: u8,
     protocol: u8,
     payload: &'a [u8],
 }
@@ -69,6 +73,7 @@ impl<'a> Ip<'a> {
                 Some(Ip {
                     src: address(12).into(),
                     dst: address(16).into(),
+                    hop_limit: header[8],
                     protocol: header[9],
                     payload,
                 })
@@ -85,6 +90,7 @@ impl<'a> Ip<'a> {
                 Some(Ip {
                     src: address(8).into(),
                     dst: address(24).into(),
+                    hop_limit: header[7],
                     protocol: header[6],
                     payload: octets.get(V6_HEADER..end)?,
                 })
@@ -94,7 +100,7 @@ impl<'a> Ip<'a> {
     }
 }
 
-fn parse_icmp(octets: &[u8]) -> Option<Arrival<'_>> {
+fn parse_icmp(octets: &[u8]) -> Option<Incoming<'_>> {
     let header: &[u8; ICMP_HEADER] = octets.first_chunk()?;
     let what = match (header[0], header[1]) {
         (3, 4) => Unreachable::TooBig {
@@ -105,14 +111,15 @@ fn parse_icmp(octets: &[u8]) -> Option<Arrival<'_>> {
         (3, 2) => Unreachable::Protocol,
         (3, 3) => Unreachable::Port,
         (3, 9 | 10 | 13) => Unreachable::Prohibited,
-        (3, _) => Unreachable::Other,
+        // Source quench (RFC 6633), among others.
+        (3 | 4, _) => Unreachable::Other,
         (11, 0) => Unreachable::HopLimit,
         _ => return None,
     };
     quoted(&octets[ICMP_HEADER..], what)
 }
 
-fn parse_icmpv6(octets: &[u8]) -> Option<Arrival<'_>> {
+fn parse_icmpv6(octets: &[u8]) -> Option<Incoming<'_>> {
     let header: &[u8; ICMP_HEADER] = octets.first_chunk()?;
     let what = match (header[0], header[1]) {
         (1, 0) => Unreachable::Network,
@@ -132,10 +139,10 @@ fn parse_icmpv6(octets: &[u8]) -> Option<Arrival<'_>> {
     quoted(&octets[ICMP_HEADER..], what)
 }
 
-fn quoted(octets: &[u8], what: Unreachable) -> Option<Arrival<'_>> {
+fn quoted(octets: &[u8], what: Unreachable) -> Option<Incoming<'_>> {
     let ip = Ip::parse(octets).filter(|ip| ip.protocol == TCP)?;
     let tcp: &[u8; 8] = ip.payload.first_chunk()?;
-    Some(Arrival::Error {
+    Some(Incoming::Error {
         local: SocketAddr::new(ip.src, u16::from_be_bytes([tcp[0], tcp[1]])),
         remote: SocketAddr::new(ip.dst, u16::from_be_bytes([tcp[2], tcp[3]])),
         seq: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),

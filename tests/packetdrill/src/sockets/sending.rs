@@ -5,6 +5,7 @@
 //! queued and less than TCP_NOTSENT_LOWAT unsent. A writer that was refused waits until a
 //! third of the buffer is free.
 
+use super::config::Semantics;
 use super::errno::Errno;
 use super::host::Host;
 use super::stream::{Opening, SendFlags, Stream};
@@ -91,11 +92,12 @@ impl Host {
     /// Errors: `Again` where there is none, `Pipe`, `NotConnected`, and once what ended
     /// the connection.
     pub fn send(&mut self, fd: Fd, octets: &[u8], flags: SendFlags) -> Result<usize, Errno> {
+        let waits = self.config.semantics == Semantics::Linux;
         let stream = self.table.stream_mut(fd)?;
         if let Some(error) = stream.error.take() {
             return Err(error);
         }
-        if stream.opening == Opening::Connecting && stream.id.is_some() {
+        if waits && stream.opening == Opening::Connecting && stream.id.is_some() {
             return Err(Errno::Again);
         }
         let Some(id) = stream.id.filter(|_| !stream.write_shut) else {
@@ -137,7 +139,7 @@ impl Host {
     }
 
     /// Stream offset behind the last octet that the user has written.
-    fn written(&self, fd: Fd, id: ConnectionId) -> Result<u64, Errno> {
+    pub(super) fn written(&self, fd: Fd, id: ConnectionId) -> Result<u64, Errno> {
         let held = self.table.stream(fd)?.outgoing.held.len() as u64;
         let info = self.engine.connection(id).ok_or(Errno::Pipe)?;
         Ok(info.snd_end + held)

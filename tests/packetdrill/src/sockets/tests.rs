@@ -4,10 +4,13 @@ use core::time::Duration;
 use std::net::{Ipv4Addr, SocketAddr};
 use tcp_ha_engine::Config;
 
+mod semantics;
+mod takeover;
+
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-fn host(address: Ipv4Addr) -> Host {
-    Host::new(HostConfig {
+fn config(address: Ipv4Addr) -> HostConfig {
+    HostConfig {
         local_v4: address,
         engine: Config {
             // The peer of these tests reads as fast as it can.
@@ -16,7 +19,11 @@ fn host(address: Ipv4Addr) -> Host {
             ..Config::default()
         },
         ..HostConfig::default()
-    })
+    }
+}
+
+fn host(address: Ipv4Addr) -> Host {
+    Host::new(config(address))
 }
 
 /// Two hosts on a link without delay.
@@ -27,9 +34,16 @@ struct Pair {
 
 impl Pair {
     fn new() -> Pair {
+        Pair::with(|_| {})
+    }
+
+    /// The server's settings are changed first.
+    fn with(change: impl FnOnce(&mut HostConfig)) -> Pair {
+        let mut server = config(SERVER);
+        change(&mut server);
         Pair {
             client: host(Ipv4Addr::new(192, 0, 2, 2)),
-            server: host(SERVER),
+            server: Host::new(server),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Where two things differ.
 
-use crate::script::host::Host;
 use crate::script::line::{Opt, Options, Packet};
 use crate::script::octet;
+use crate::script::stage::Stage;
 use crate::script::wire::Seen;
 use tcp_ha::engine::ConnectionInfo;
 
@@ -38,11 +38,11 @@ pub(super) fn differences(expected: &Packet, shown: &Packet, seen: &Seen) -> Vec
 }
 
 /// The first TSval that a script writes down tells what it calls our clock.
-pub(super) fn learn_clock(host: &mut Host, seen: &Seen, expected: &Packet) {
+pub(super) fn learn_clock(stage: &mut Stage, seen: &Seen, expected: &Packet) {
     if let Options::Exactly(options) = &expected.options {
         for option in options {
             if let Opt::Timestamps(value, _) = option {
-                host.learn_clock(seen, *value);
+                stage.learn_clock(seen, *value);
             }
         }
     }

@@ -3,9 +3,9 @@
 mod compare;
 mod failure;
 
-use super::host::{Answer, Host};
 use super::line::{Call, Comparison, Field, Line, Packet, Script, What, When};
 use super::show::seconds;
+use super::stage::{Answer, Pending, Stage, Step};
 use compare::differences;
 pub use failure::Failure;
 
@@ -33,13 +33,13 @@ pub fn run(script: &Script) -> Result<(), Failure> {
 struct Waiting<'a> {
     line: &'a Line,
     call: &'a Call,
-    from: u64,
-    until: Option<u64>,
+    pending: Pending,
+    until: u64,
 }
 
 struct Player<'a> {
     script: &'a Script,
-    host: Host,
+    stage: Stage,
     /// When the line before came true.
     last: u64,
     waiting: Option<Waiting<'a>>,
@@ -55,11 +55,11 @@ impl<'a> Player<'a> {
             .lines
             .iter()
             .any(|line| matches!(&line.what, What::Call(call) if call.name == "connect"));
-        let host = Host::new(&script.settings, active)
+        let stage = Stage::new(&script.settings, active)
             .map_err(|what| Failure::without_line(&script.name, what))?;
         Ok(Player {
             script,
-            host,
+            stage,
             last: 0,
             waiting: None,
             cut,
@@ -71,13 +71,13 @@ impl<'a> Player<'a> {
     fn play(mut self) -> Result<(), Failure> {
         for (at, line) in self.script.lines.iter().enumerate() {
             if self.cut == Some(at) {
-                if !self.host.has_connections() {
+                if !self.stage.has_connections() {
                     return Ok(());
                 }
                 self.trace
-                    .push(format!("{} takeover", seconds(self.host.now())));
+                    .push(format!("{} takeover", seconds(self.stage.now())));
                 self.strict = false;
-                self.host
+                self.stage
                     .take_over()
                     .map_err(|what| self.failure(line, what))?;
             }
@@ -118,21 +118,21 @@ impl<'a> Player<'a> {
         self.last = from;
         match &line.what {
             What::Out(_) => Ok(()),
-            What::In(packet) => self.host.arrive(packet),
-            What::Icmp(icmp) => self.host.icmp(icmp),
-            What::Takeover => self.host.take_over(),
+            What::In(packet) => self.stage.arrive(packet),
+            What::Icmp(icmp) => self.stage.icmp(icmp),
+            What::Takeover => self.stage.take_over(),
             What::Peer(number) => {
-                self.host.choose_peer(*number);
+                self.stage.choose_peer(*number);
                 Ok(())
             }
             What::Call(call) => self.begin_call(line, call, from),
             What::State(_) | What::Info(_) | What::Dropped(..) if !self.strict => Ok(()),
-            What::State(state) => match self.host.state() {
+            What::State(state) => match self.stage.state() {
                 seen if seen == *state => Ok(()),
                 seen => Err(format!("the state is {seen}")),
             },
             What::Info(field) => self.check_field(field),
-            What::Dropped(reason, count) => match self.host.dropped(reason)? {
+            What::Dropped(reason, count) => match self.stage.dropped(reason)? {
                 seen if seen == *count => Ok(()),
                 seen => Err(format!("{seen} segments were dropped as {reason}")),
             },
@@ -142,7 +142,7 @@ impl<'a> Player<'a> {
 
     /// The moments between which a line may come true.
     fn window(&self, when: When) -> (u64, u64) {
-        let now = self.host.now();
+        let now = self.stage.now();
         match when {
             When::At(at) => (at, at),
             When::After(after) => (self.last + after, self.last + after),
@@ -155,15 +155,13 @@ impl<'a> Player<'a> {
     /// Lets time pass, timers included.
     fn advance(&mut self, to: u64) -> Result<(), String> {
         for _ in 0..STEPS {
-            match self.host.next_timeout() {
+            match self.stage.next_timeout() {
                 Some(at) if at <= to => {
-                    self.host.set_now(at);
-                    self.host.handle_timeout()?;
+                    self.stage.advance_to(at)?;
                     self.ask_waiting()?;
                 }
                 _ => {
-                    self.host.set_now(to);
-                    return Ok(());
+                    return self.stage.advance_to(to);
                 }
             }
         }
@@ -173,16 +171,16 @@ impl<'a> Player<'a> {
     /// The next segment is this one, and leaves in time.
     fn expect(&mut self, when: When, packet: &Packet, from: u64, to: u64) -> Result<(), String> {
         if !self.strict {
-            let at = from.max(self.host.now());
+            let at = from.max(self.stage.now());
             self.last = at;
-            self.host.sent.clear();
+            self.stage.sent.clear();
             return self.advance(at);
         }
         let tolerance = self.script.settings.tolerance_micros;
         let latest = to + tolerance;
-        while self.host.sent.is_empty() {
-            match self.host.next_timeout() {
-                Some(at) if at <= latest => self.advance(at.max(self.host.now()))?,
+        while self.stage.sent.is_empty() {
+            match self.stage.next_timeout() {
+                Some(at) if at <= latest => self.advance(at.max(self.stage.now()))?,
                 _ => {
                     self.advance(latest)?;
                     return Err(format!(
@@ -192,11 +190,11 @@ impl<'a> Player<'a> {
                 }
             }
         }
-        let Some(seen) = self.host.sent.pop_front() else {
+        let Some(seen) = self.stage.sent.pop_front() else {
             return Err("nothing left".into());
         };
-        compare::learn_clock(&mut self.host, &seen, packet);
-        let flow = self.host.flow();
+        compare::learn_clock(&mut self.stage, &seen, packet);
+        let flow = self.stage.flow();
         let shown = seen.packet(flow.bases);
         self.trace.push(format!("{} > {shown}", seconds(seen.at)));
         let mut differs = differences(packet, &shown, &seen);
@@ -224,13 +222,13 @@ impl<'a> Player<'a> {
     /// No segment has left that no line speaks of.
     fn nothing_unexpected(&mut self) -> Result<(), String> {
         if !self.strict {
-            self.host.sent.clear();
+            self.stage.sent.clear();
             return Ok(());
         }
-        let Some(seen) = self.host.sent.pop_front() else {
+        let Some(seen) = self.stage.sent.pop_front() else {
             return Ok(());
         };
-        let shown = seen.packet(self.host.flow().bases);
+        let shown = seen.packet(self.stage.flow().bases);
         Err(format!("unexpected, at {}: > {shown}", seconds(seen.at)))
     }
 
@@ -242,13 +240,13 @@ impl<'a> Player<'a> {
                 Ok(())
             };
         }
-        let answer = self.host.call(call, false);
+        let step = self.stage.call(call)?;
         if !self.strict {
             // What it returns may differ after a takeover, and what it reads may not be there yet.
-            return answer.map(|_| ());
+            return Ok(());
         }
-        match answer? {
-            Answer::Blocks => {
+        match step {
+            Step::Waits(pending) => {
                 let relative = matches!(line.when, When::After(_));
                 let before = if relative { from - after(line.when) } else { 0 };
                 let Some(until) = line.until else {
@@ -257,12 +255,12 @@ impl<'a> Player<'a> {
                 self.waiting = Some(Waiting {
                     line,
                     call,
-                    from,
-                    until: Some(before + until),
+                    pending,
+                    until: before + until,
                 });
                 Ok(())
             }
-            answer => returned(call, answer),
+            Step::Returned(answer) => returned(call, answer),
         }
     }
 
@@ -271,31 +269,40 @@ impl<'a> Player<'a> {
         let Some(waiting) = self.waiting.take() else {
             return Ok(());
         };
-        let answer = self.host.call(waiting.call, true)?;
-        let (now, tolerance) = (self.host.now(), self.script.settings.tolerance_micros);
-        let until = waiting.until.unwrap_or(waiting.from);
-        if answer == Answer::Blocks {
-            if self.strict && now > until + tolerance {
-                return Err(format!("`{}` has not returned", waiting.line.text));
+        let Waiting {
+            line,
+            call,
+            pending,
+            until,
+        } = waiting;
+        let step = self.stage.attempt(pending)?;
+        let (now, tolerance) = (self.stage.now(), self.script.settings.tolerance_micros);
+        let answer = match step {
+            Step::Returned(answer) => answer,
+            Step::Waits(_) if self.strict && now > until + tolerance => {
+                return Err(format!("`{}` has not returned", line.text));
             }
-            self.waiting = Some(waiting);
-            return Ok(());
-        }
+            Step::Waits(pending) => {
+                self.waiting = Some(Waiting {
+                    line,
+                    call,
+                    pending,
+                    until,
+                });
+                return Ok(());
+            }
+        };
         if !self.strict {
             return Ok(());
         }
         if now.abs_diff(until) > tolerance {
-            return Err(format!(
-                "`{}` returned at {}",
-                waiting.line.text,
-                seconds(now)
-            ));
+            return Err(format!("`{}` returned at {}", line.text, seconds(now)));
         }
-        returned(waiting.call, answer)
+        returned(call, answer)
     }
 
     fn check_field(&mut self, field: &Field) -> Result<(), String> {
-        let info = self.host.connection().ok_or("there is no connection")?;
+        let info = self.stage.connection().ok_or("there is no connection")?;
         let seen = compare::field(&info, &field.name)?;
         let holds = match field.comparison {
             Comparison::Equal => seen == field.value,
@@ -325,7 +332,6 @@ fn returned(call: &Call, answer: Answer) -> Result<(), String> {
     let right = match answer {
         Answer::Done(value) => value == call.value && call.errno.is_none(),
         Answer::Failed(error) => call.value == -1 && call.errno.as_deref() == Some(error),
-        Answer::Blocks => false,
     };
     if right {
         Ok(())

@@ -24,7 +24,13 @@ fn a_wrapped_segment_reads_back() {
     for (src, dst) in pairs {
         let packet = wrap(&segment(src, dst, &bytes));
         let octets = &bytes[..];
-        assert_eq!(parse(&packet), Some(Arrival::Segment { src, dst, octets }));
+        let expected = Incoming::Segment {
+            src,
+            dst,
+            hop_limit: 64,
+            octets,
+        };
+        assert_eq!(parse(&packet), Some(expected));
     }
 }
 
@@ -44,7 +50,7 @@ fn an_icmp_error_names_the_connection_and_the_mtu() {
     let tcp = [0x1f, 0x90, 0, 179, 0, 0, 1, 0];
     let mut body = vec![3, 4, 0, 0, 0, 0, 0x04, 0xb0];
     body.extend(wrap(&segment(src, dst, &tcp)));
-    let expected = Arrival::Error {
+    let expected = Incoming::Error {
         local: SocketAddr::new(src, 8_080),
         remote: SocketAddr::new(dst, 179),
         seq: 256,
