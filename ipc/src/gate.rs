@@ -210,6 +210,10 @@ impl<F> Gate<F> {
 
     /// Shuts for ever: everything queued is dropped, and nothing leaves again.
     pub fn fence(&mut self) {
+        if planted!(FencedSpeaks) || planted!(HandedOverSpeaks) {
+            self.mode = Mode::Solo;
+            return;
+        }
         self.mode = Mode::Fenced;
         self.counters.dropped_fenced += self.queue.len() as u64;
         self.queue = VecDeque::new();
@@ -225,9 +229,23 @@ impl<F> Gate<F> {
         Some(Released(frame))
     }
 
+    /// A planted fault opens it without a tenure.
+    #[cfg(feature = "planted")]
+    pub fn open_wrongly(&mut self) {
+        self.mode = Mode::Solo;
+    }
+
+    /// A planted fault lets a frame go out of turn.
+    #[cfg(feature = "planted")]
+    pub fn release_wrongly(&mut self, which: impl Fn(&F) -> bool) -> Option<Released<F>> {
+        let at = self.queue.iter().position(|(_, frame)| which(frame))?;
+        self.queue.remove(at).map(|(_, frame)| Released(frame))
+    }
+
     fn head_may_leave(&self) -> bool {
         match (self.mode, self.queue.front()) {
             (Mode::Solo, Some(_)) => true,
+            (Mode::Paired { .. }, Some(_)) if planted!(FramePastGate) => true,
             (Mode::Paired { acknowledged }, Some((lsn, _))) => *lsn <= acknowledged,
             _ => false,
         }

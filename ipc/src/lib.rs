@@ -6,6 +6,22 @@
 //! acknowledged or when the [`register`] says that nobody has to. [`liveness`] and [`heartbeat`]
 //! tell of the other's death, which only ever *starts* a compare-and-swap on the register.
 
+/// Whether a named fault is planted here: never, without the feature `planted`.
+#[cfg(not(feature = "planted"))]
+macro_rules! planted {
+    ($fault:ident) => {
+        false
+    };
+}
+
+/// Whether a named fault is planted here.
+#[cfg(feature = "planted")]
+macro_rules! planted {
+    ($fault:ident) => {
+        tcp_ha_planted::is_on(tcp_ha_planted::Planted::$fault)
+    };
+}
+
 pub mod batch;
 pub mod codec;
 pub mod frame;

@@ -44,10 +44,10 @@ impl ConnectionDelta {
             identity: (identity != old.identity).then_some(identity),
             lifecycle: (lifecycle != old.lifecycle).then_some(lifecycle),
             send: (send != old.send).then_some(send),
-            recv: (recv != old.recv).then_some(recv),
-            rtt: (rtt != old.rtt).then_some(rtt),
+            recv: (recv != old.recv && !planted!(DeltaWithoutRecv)).then_some(recv),
+            rtt: (rtt != old.rtt && !planted!(DeltaWithoutRtt)).then_some(rtt),
             congestion: (congestion != old.congestion).then_some(congestion),
-            timers: (timers != old.timers).then_some(timers),
+            timers: (timers != old.timers && !planted!(DeltaWithoutTimers)).then_some(timers),
             auth: (auth != old.auth).then_some(auth),
         };
         (old != new).then_some(delta)

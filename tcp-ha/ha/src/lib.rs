@@ -3,6 +3,22 @@
 //! Pure: no clock, no socket, no thread. Local monotonic time comes in as microseconds, frames and octets leave as values.
 #![forbid(unsafe_code)]
 
+/// Whether a named fault is planted here: never, without the feature `planted`.
+#[cfg(not(feature = "planted"))]
+macro_rules! planted {
+    ($fault:ident) => {
+        false
+    };
+}
+
+/// Whether a named fault is planted here.
+#[cfg(feature = "planted")]
+macro_rules! planted {
+    ($fault:ident) => {
+        tcp_ha_planted::is_on(tcp_ha_planted::Planted::$fault)
+    };
+}
+
 pub mod active;
 pub mod clock;
 pub mod delta;

@@ -336,7 +336,12 @@ impl Shadow {
                 held: connection.received.end(),
             });
         }
-        connection.sent.trim(una_offset(state), |_, _| {});
+        let forgotten = if planted!(TrimmedAtSndNxt) {
+            stream_offset(state.send.nxt).min(stream_offset(state.send.end))
+        } else {
+            una_offset(state)
+        };
+        connection.sent.trim(forgotten, |_, _| {});
         let end = stream_offset(state.send.end);
         if connection.send_mode == SendMode::Logged && connection.sent.end() != end {
             return Err(ShadowError::Missing {

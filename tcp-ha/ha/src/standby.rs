@@ -84,6 +84,8 @@ pub struct Standby {
     detector: Detector,
     standing: Standing,
     applied: Lsn,
+    #[cfg(feature = "planted")]
+    put_off: Option<OwnedBatch>,
     sent_us: u64,
     events: Vec<NodeEvent>,
 }
@@ -107,6 +109,8 @@ impl Standby {
             detector: Detector::new(limits.heartbeat_us, limits.misses, mono_us),
             standing: Standing::Joining,
             applied: Lsn::ZERO,
+            #[cfg(feature = "planted")]
+            put_off: None,
             sent_us: mono_us,
             events: vec![NodeEvent::ReplicaReset],
         }
@@ -157,6 +161,20 @@ impl Standby {
     }
 
     fn apply(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
+        #[cfg(feature = "planted")]
+        if planted!(AcknowledgedUnapplied) && self.standing == Standing::Paired {
+            self.applied = batch.lsn();
+            let Some(former) = self.put_off.replace(batch.clone()) else {
+                return Ok(());
+            };
+            return self.apply_records(mono_us, &former);
+        }
+        self.apply_records(mono_us, batch)?;
+        self.applied = batch.lsn();
+        Ok(())
+    }
+
+    fn apply_records(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
         self.clock.learn(batch.time_us(), mono_us);
         for record in batch.records() {
             let record = record::parse(record.kind, record.body)
@@ -167,9 +185,7 @@ impl Standby {
         }
         self.shadow
             .end_batch(&mut self.events)
-            .map_err(|error| StandbyEnd::Record(error.to_string()))?;
-        self.applied = batch.lsn();
-        Ok(())
+            .map_err(|error| StandbyEnd::Record(error.to_string()))
     }
 
     /// Heartbeats out; judges the active's silence. Call after everything that came was handed in.
@@ -261,7 +277,8 @@ impl Standby {
             };
         }
         // A name stands for one session: whoever loses its shadow takes another, so an entry that has this one means this shadow.
-        if entry.active != self.remote || entry.standby != Some(self.me) {
+        let named = entry.standby == Some(self.me) || planted!(ClaimUnnamed);
+        if entry.active != self.remote || !named {
             return Claim::Lost;
         }
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {

@@ -1,5 +1,8 @@
 //! From a shadow to an engine that speaks.
 
+#[cfg(feature = "planted")]
+mod planted;
+
 use crate::readiness::Readiness;
 use crate::record::SendMode;
 use crate::shadow::Shadow;
@@ -43,13 +46,17 @@ pub struct Survivor {
 /// the shared secrets: it then has nothing to go on with.
 pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -> Option<Survivor> {
     let shared = shadow.shared()?;
-    let mut engine = Engine::new(config, shared.secrets());
+    let secrets = shared.secrets();
+    #[cfg(feature = "planted")]
+    let (config, secrets) = (planted::narrowed(config), planted::mistaken(secrets));
+    let mut engine = Engine::new(config, secrets);
     engine.set_security(shadow.security().clone());
     let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_id = shared.next_id;
     for (id, connection) in shadow.connections() {
         last_id = last_id.max(id.0);
-        if connection.readiness != Readiness::Ready {
+        let ready = connection.readiness == Readiness::Ready && !planted!(ReadyLeftBehind);
+        if !ready && !planted!(UnreadyTaken) {
             left_behind.push(LeftBehind {
                 id,
                 reason: connection.readiness.to_string(),
@@ -59,7 +66,10 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         let received = connection.received.to_vec();
         let sent = connection.sent.to_vec();
         let unsent = (connection.send_mode == SendMode::Logged).then_some(sent.as_slice());
-        match engine.restore(now, id, &connection.state, &received, unsent) {
+        let state = connection.state;
+        #[cfg(feature = "planted")]
+        let state = planted::spoiled(state);
+        match engine.restore(now, id, &state, &received, unsent) {
             Ok(()) if connection.finishes_alone() => finishing.push(id),
             Ok(()) => taken.push(id),
             Err(error) => left_behind.push(LeftBehind {

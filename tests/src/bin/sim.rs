@@ -29,6 +29,9 @@ struct Arguments {
     /// Report as JSON.
     #[arg(long)]
     json: bool,
+    /// Plants a named fault, or `all` of them one after the other, and tells which seed finds it (needs the feature `planted`).
+    #[arg(long)]
+    planted: Option<String>,
     /// Lines of the trace that are shown of a failing seed.
     #[arg(long, default_value_t = 60)]
     lines: usize,
@@ -36,6 +39,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(name) = &arguments.planted {
+        return planted(name, &arguments);
+    }
     let report = run(&arguments);
     if arguments.json {
         match serde_json::to_string_pretty(&report) {
@@ -53,6 +59,65 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+#[cfg(not(feature = "planted"))]
+fn planted(_: &str, _: &Arguments) -> ExitCode {
+    eprintln!(
+        "this build has no planted faults: cargo run --release -p tcp-ha-tests --features planted --bin sim"
+    );
+    ExitCode::FAILURE
+}
+
+/// Looks for each fault until a seed finds it, on all cores.
+#[cfg(feature = "planted")]
+fn planted(name: &str, arguments: &Arguments) -> ExitCode {
+    use tcp_ha_planted::Planted;
+    let wanted = |fault: &&Planted| name == "all" || fault.name() == name;
+    let faults: Vec<Planted> = Planted::ALL.iter().filter(wanted).copied().collect();
+    if faults.is_empty() {
+        eprintln!("no planted fault is called {name}: `--planted all` lists them");
+        return ExitCode::FAILURE;
+    }
+    let next = AtomicU64::new(0);
+    let found = AtomicU64::new(0);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let search = || {
+        while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            let finding = find(*fault, arguments);
+            found.fetch_add(u64::from(finding.is_some()), Ordering::Relaxed);
+            let told = finding.unwrap_or_else(|| format!("not found in {} seeds", arguments.seeds));
+            println!("{:28} {told}", fault.name());
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..arguments.threads.unwrap_or(cores) {
+            scope.spawn(search);
+        }
+    });
+    let found = found.into_inner() as usize;
+    println!("{found} of {} found", faults.len());
+    if found == faults.len() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The first seed that finds a planted fault, with the step and the checker.
+#[cfg(feature = "planted")]
+fn find(fault: tcp_ha_planted::Planted, arguments: &Arguments) -> Option<String> {
+    tcp_ha_planted::plant(Some(fault));
+    let mut seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
+    let failure = seeds.find_map(|seed| sim::live(seed, false).err());
+    tcp_ha_planted::plant(None);
+    failure.map(|failure| {
+        let what: String = failure.what.chars().take(90).collect();
+        format!(
+            "seed {}, step {}, by [{}]: {what}",
+            failure.seed, failure.step, failure.checker
+        )
+    })
 }
 
 fn run(arguments: &Arguments) -> Report {

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::run::Life;
-use crate::world::{Doing, PEER_PORT};
+use crate::world::{Doing, Node, PEER_PORT};
 use ipc::register::memory::UnknownOutcome;
 use tcp_ha::core::Readiness;
 use tcp_ha::engine::ConnectionId;
@@ -245,19 +245,25 @@ impl Life {
         }
     }
 
-    /// Who hangs goes on; one that hangs while it speaks for a pair may also hang for ever.
+    /// Who hangs while it speaks goes on; who hangs while it shadows goes on, is ended, or hangs on.
     pub(super) fn wake_the_hanging(&mut self) {
+        let speaks = |node: &Node| node.alive && matches!(node.doing, Doing::Active(_));
+        let served = self.world.nodes.iter().any(speaks);
         for at in 0..self.world.nodes.len() {
             let node = &mut self.world.nodes[at];
             if !(node.alive && node.suspended) {
                 continue;
             }
             let speaks = matches!(node.doing, Doing::Active(_));
-            if speaks || !self.dice.one_in(3) {
-                node.suspended = false;
-            } else {
+            match self.dice.below(3) {
+                _ if speaks => node.suspended = false,
+                0 => node.suspended = false,
                 // An operator ends what hangs.
-                self.world.kill(at);
+                1 => self.world.kill(at),
+                // Nobody does: the others must get on without it.
+                _ if served => {}
+                // But it may hold what nobody else does.
+                _ => node.suspended = false,
             }
         }
     }
@@ -268,7 +274,7 @@ impl Life {
             // A node that may never speak again ends.
             node.alive &= !matches!(node.doing, Doing::Fenced);
         }
-        if self.world.nodes_alive() < 2 {
+        if self.world.nodes_running() < 2 {
             self.world.add_node();
         }
     }

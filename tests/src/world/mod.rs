@@ -164,6 +164,11 @@ impl World {
         self.nodes.iter().filter(|node| node.alive).count()
     }
 
+    /// Processes that live and do not hang.
+    pub fn nodes_running(&self) -> usize {
+        self.nodes.iter().filter(|node| node.runs()).count()
+    }
+
     /// Index of the node that speaks: one that runs, or else one that would.
     pub fn active(&self) -> Option<usize> {
         self.which(|doing| matches!(doing, Doing::Active(_)))

@@ -130,6 +130,10 @@ impl Active {
 
     pub(super) fn fence(&mut self, reason: Fenced) {
         self.gate.fence();
+        if planted!(FencedSpeaks) {
+            self.guard = Guard::Solo;
+            return;
+        }
         self.standby = None;
         self.guard = Guard::Fenced(reason);
     }
@@ -158,6 +162,11 @@ impl Active {
             self.gate.shut();
             self.clock.freeze(mono_us);
             self.guard = Guard::Breaking { retry_us: mono_us };
+            #[cfg(feature = "planted")]
+            if planted!(SoloWithoutSwap) {
+                self.speak_alone_wrongly(mono_us);
+                return;
+            }
             self.drive_guard(mono_us);
         }
     }
@@ -264,6 +273,9 @@ impl Active {
             link.session.send_control(Control::HandOver { epoch });
         }
         self.guard = Guard::Fenced(Fenced::HandedOver);
+        if planted!(HandedOverSpeaks) {
+            self.guard = Guard::Solo;
+        }
         tracing::info!(%epoch, "handed over");
     }
 
@@ -308,8 +320,19 @@ impl Active {
                 tracing::info!(epoch = %self.tenure.epoch(), "serving without a standby");
             }
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
+            #[cfg(feature = "planted")]
+            Err(CasError::Unknown(_)) if planted!(UnknownTakenForWon) => {
+                self.speak_alone_wrongly(mono_us);
+            }
             Err(error) => self.retry(mono_us, &error),
         }
+    }
+
+    #[cfg(feature = "planted")]
+    fn speak_alone_wrongly(&mut self, mono_us: u64) {
+        self.gate.open_wrongly();
+        self.clock.thaw(mono_us);
+        self.guard = Guard::Solo;
     }
 
     /// The pair whose making was in doubt has been made.

@@ -203,7 +203,9 @@ impl Active {
     /// After a takeover: turns the bridges and the peers towards this node, and speaks on every connection.
     pub(crate) fn speak_again(&mut self, mono_us: u64, timestamp_jump_ms: u32) {
         let now = self.clock.now(mono_us);
-        self.host.announce(now, &mut self.frames);
+        if !planted!(UnannouncedTakeover) {
+            self.host.announce(now, &mut self.frames);
+        }
         let ids: Vec<ConnectionId> = self.engine.connections().collect();
         for id in ids {
             // Every id comes from the engine itself.
@@ -296,6 +298,15 @@ impl Active {
 
     /// The next frame that may leave now; give it to the device, then back with [`recycle`](Self::recycle).
     pub fn release(&mut self) -> Option<Released<Frame>> {
+        #[cfg(feature = "planted")]
+        if planted!(ResetPastGate) {
+            const RST: u8 = 4;
+            let resets =
+                |frame: &Frame| frame.octets().get(47).is_some_and(|flags| flags & RST != 0);
+            if let Some(frame) = self.gate.release_wrongly(resets) {
+                return Some(frame);
+            }
+        }
         self.gate.release()
     }
 

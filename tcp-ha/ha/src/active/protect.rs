@@ -118,7 +118,7 @@ impl Active {
             return;
         };
         self.advancing.remove(&id);
-        if protected.is_recorded() {
+        if protected.is_recorded() && !planted!(UnprotectedWithoutRecord) {
             Record::Deleted { id }.write(&mut self.batch);
         }
         let _ = self
@@ -228,7 +228,7 @@ impl Active {
         if info.safe > info.read {
             self.record_received(id, info.read, info.safe);
         }
-        if logs_sent {
+        if logs_sent && !planted!(SnapshotWithoutOctets) {
             self.record_sent(id, info.snd_una);
         }
         if let Some(protected) = self.protected.get_mut(&id) {
@@ -238,6 +238,9 @@ impl Active {
                 sent_upto: info.snd_end,
             });
             protected.readiness = Readiness::TcpSecondPhase;
+            if planted!(ReadyTooSoon) {
+                protected.readiness = Readiness::Ready;
+            }
             protected.awaited = None;
         }
         self.events.push(NodeEvent::Protection {
@@ -253,7 +256,7 @@ impl Active {
         };
         let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
         else {
-            if protected.is_recorded() {
+            if protected.is_recorded() && !planted!(DeletedWithoutRecord) {
                 Record::Deleted { id }.write(&mut self.batch);
             }
             self.protected.remove(&id);
@@ -263,11 +266,15 @@ impl Active {
         let Some(recorded) = &protected.recorded else {
             return;
         };
+        if planted!(SyncWithoutDeltas) && protected.readiness == Readiness::TcpSecondPhase {
+            return;
+        }
         let (received_upto, sent_upto) = (recorded.received_upto, recorded.sent_upto);
-        if protected.logs_received() && info.safe > received_upto {
+        if protected.logs_received() && info.safe > received_upto && !planted!(ReceivedUnrecorded) {
             self.record_received(id, received_upto, info.safe);
         }
-        if self.protected.get(&id).is_some_and(Protected::logs_sent) && info.snd_end > sent_upto {
+        let logs_sent = self.protected.get(&id).is_some_and(Protected::logs_sent);
+        if logs_sent && info.snd_end > sent_upto && !planted!(SentUnrecorded) {
             self.record_sent(id, sent_upto);
         }
         let Some(Protected {
@@ -302,11 +309,13 @@ impl Active {
                 && protected.application_synced
                 && protected.awaited.is_none()
             {
-                Record::Readiness {
-                    id,
-                    readiness: Readiness::Ready,
+                if !planted!(ReadyUntold) {
+                    Record::Readiness {
+                        id,
+                        readiness: Readiness::Ready,
+                    }
+                    .write(&mut self.batch);
                 }
-                .write(&mut self.batch);
                 protected.awaited = Some(Lsn(u64::MAX));
             }
         }

@@ -72,6 +72,11 @@ impl Active {
         octets: &[u8],
         dealt_with: Option<u64>,
     ) -> Result<(), Error> {
+        let octets = if planted!(HalfMessage) && octets.len() > 600 {
+            &octets[..octets.len() / 2]
+        } else {
+            octets
+        };
         if self.engine.send_room(id) < octets.len() {
             return Err(Error::OutOfRange);
         }
@@ -143,8 +148,13 @@ impl Active {
             self.check_mark(id, dealt_with)?;
         }
         if self.has_established_standby() {
-            self.record_changes();
-            Record::Application { id, octets }.write(&mut self.batch);
+            if !planted!(RecordBeforeChanges) {
+                self.record_changes();
+            }
+            let lost = planted!(MarkWithoutEffect) && dealt_with.is_some();
+            if !lost {
+                Record::Application { id, octets }.write(&mut self.batch);
+            }
         }
         match id {
             Some(id) => self.mark(mono_us, id, dealt_with),
@@ -174,7 +184,9 @@ impl Active {
         if !self.wants_sync(id) {
             return;
         }
-        self.record_changes();
+        if !planted!(RecordBeforeChanges) {
+            self.record_changes();
+        }
         for octets in records {
             Record::Application { id, octets }.write(&mut self.batch);
         }

@@ -1,0 +1,110 @@
+//! Named ways to be wrong. Each is planted in the crates with their feature `planted`, which only the simulator asks for; without it
+//! there is no code of them. A checker that is worth something finds every one.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// One way to be wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Planted {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Planted {
+            /// All of them.
+            pub const ALL: &[Planted] = &[$(Planted::$name,)*];
+
+            /// Its name on the command line.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Planted::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    /// A paired gate lets a frame go before it is acknowledged.
+    FramePastGate = "frame-past-gate",
+    /// A reset overtakes what waits in the gate.
+    ResetPastGate = "reset-past-gate",
+    /// A node that was overtaken goes on speaking.
+    FencedSpeaks = "fenced-speaks",
+    /// The gate opens without a standby before the register says so.
+    SoloWithoutSwap = "solo-without-swap",
+    /// A swap of unknown outcome is taken for one that was won.
+    UnknownTakenForWon = "unknown-taken-for-won",
+    /// Who passed the epoch on goes on speaking.
+    HandedOverSpeaks = "handed-over-speaks",
+    /// A standby that the register does not name takes over.
+    ClaimUnnamed = "claim-unnamed",
+    /// Who has lost its shadow joins under its old name.
+    NameForIncarnation = "name-for-incarnation",
+    /// The standby acknowledges a batch before it has applied it.
+    AcknowledgedUnapplied = "acknowledged-unapplied",
+    /// A standby that does not acknowledge is waited for, for ever.
+    EndlessPatience = "endless-patience",
+    /// A connection is called ready before the standby has it.
+    ReadyTooSoon = "ready-too-soon",
+    /// The standby is never told that a connection is ready.
+    ReadyUntold = "ready-untold",
+    /// Changes during the initial sync are not recorded.
+    SyncWithoutDeltas = "sync-without-deltas",
+    /// A connection is deleted without a record.
+    DeletedWithoutRecord = "deleted-without-record",
+    /// Protection is withdrawn without a record.
+    UnprotectedWithoutRecord = "unprotected-without-record",
+    /// Inbound octets are acknowledged and not recorded.
+    ReceivedUnrecorded = "received-unrecorded",
+    /// Outbound octets are sent and not recorded.
+    SentUnrecorded = "sent-unrecorded",
+    /// A snapshot comes without the octets that are not acknowledged.
+    SnapshotWithoutOctets = "snapshot-without-octets",
+    /// A delta lacks the timers.
+    DeltaWithoutTimers = "delta-without-timers",
+    /// A delta lacks what was sent of timestamps.
+    DeltaWithoutRtt = "delta-without-rtt",
+    /// A delta lacks the receive sequence variables.
+    DeltaWithoutRecv = "delta-without-recv",
+    /// The standby forgets octets once they are sent, not once they are acknowledged.
+    TrimmedAtSndNxt = "trimmed-at-snd-nxt",
+    /// A connection that was not ready is taken over.
+    UnreadyTaken = "unready-taken",
+    /// A ready connection is left behind.
+    ReadyLeftBehind = "ready-left-behind",
+    /// The survivor speaks with SEQ below SND.MAX.
+    SeqBelowSndMax = "seq-below-snd-max",
+    /// TSval goes back at a takeover.
+    TsvalReset = "tsval-reset",
+    /// TS.Recent is ahead of what the peer has sent.
+    TsRecentAhead = "ts-recent-ahead",
+    /// The survivor's right edge lies left of the one announced.
+    EdgeMovedLeft = "edge-moved-left",
+    /// The survivor makes initial sequence numbers with another key.
+    IsnKeyLost = "isn-key-lost",
+    /// The survivor does not announce itself.
+    UnannouncedTakeover = "unannounced-takeover",
+    /// Half a message is logged.
+    HalfMessage = "half-message",
+    /// The mark of a record counts, its effect is lost.
+    MarkWithoutEffect = "mark-without-effect",
+    /// The daemon's record comes before the changes that precede it.
+    RecordBeforeChanges = "record-before-changes",
+}
+
+thread_local! {
+    static ON: Cell<Option<Planted>> = const { Cell::new(None) };
+}
+
+/// Plants a fault on this thread, or none.
+pub fn plant(fault: Option<Planted>) {
+    ON.set(fault);
+}
+
+/// Whether this fault is planted on this thread.
+pub fn is_on(fault: Planted) -> bool {
+    ON.get() == Some(fault)
+}
