@@ -305,6 +305,25 @@ fn a_poll_that_nothing_answers_ends_at_its_deadline() {
 }
 
 #[test]
+fn a_packet_names_the_connection_that_sent_it() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    let id = pair.client.engine().connections().next();
+    pair.client
+        .send(client, b"x", SendFlags::default())
+        .unwrap();
+    assert!(id.is_some());
+    assert_eq!(pair.client.take_packet().unwrap().connection, id);
+    // Nobody listens here: the RST belongs to no connection.
+    let fd = pair.server.socket(Family::V4).unwrap();
+    let remote = SocketAddr::new(Ipv4Addr::new(192, 0, 2, 2).into(), 9);
+    assert_eq!(pair.server.connect(fd, remote), Err(Errno::InProgress));
+    let syn = pair.server.take_packet().unwrap();
+    pair.client.handle_packet(&syn.octets);
+    assert_eq!(pair.client.take_packet().unwrap().connection, None);
+}
+
+#[test]
 fn time_passes_only_where_it_is_told_to() {
     let mut host = host(SERVER);
     let fd = host.socket(Family::V4).unwrap();

@@ -86,6 +86,20 @@ fn a_blocking_call_returns_when_it_says() {
 }
 
 #[test]
+fn a_blocking_write_returns_when_all_of_it_has_room() {
+    let text = "--send_capacity=4000\nstart ESTABLISHED\n+0...0.1 write(4, ..., 6000) = 6000\n+0 > . 1:1001(1000) ack 1\n+0 > . 1001:2001(1000) ack 1\n+0 > . 2001:3001(1000) ack 1\n+0 > . 3001:4001(1000) ack 1\n+.1 < . 1:1(0) ack 4001 win 65535\n+0 > . 4001:5001(1000) ack 1\n+0 > P. 5001:6001(1000) ack 1";
+    outcome(text).unwrap();
+    let said = failure(&text.replace("0...0.1", "0...0.2"));
+    assert!(said.contains("returned at 0.100000"), "{said}");
+}
+
+#[test]
+fn a_peek_leaves_the_octets_and_a_write_that_says_more_waits() {
+    let text = "start ESTABLISHED\n+0 < P. 1:11(10) ack 1 win 65535\n+0 > . 1:1(0) ack 11\n+0 recv(4, ..., 4, MSG_PEEK) = 4\n+0 recv(4, ..., 100, 0) = 10\n+0 send(4, ..., 5, MSG_MORE) = 5\n+.1 send(4, ..., 5, 0) = 5\n+0 > P. 1:11(10) ack 11";
+    outcome(text).unwrap();
+}
+
+#[test]
 fn an_iss_can_be_chosen_so_that_numbers_wrap() {
     outcome("--iss=4294967290\n--peer_isn=4294967295\nstart ESTABLISHED\n+0 write(4, ..., 20) = 20\n+0 > P. 1:21(20) ack 1\n+0 < . 1:1(0) ack 21 win 65535\n+0 info snd_una == 20").unwrap();
 }
