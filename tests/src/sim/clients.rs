@@ -1,7 +1,6 @@
 //! The peer's clients over a life: none ends but for a reason, all come back.
 
 use super::run::Life;
-use crate::wire::Ends;
 use crate::world::Stage;
 use tcp_ha::core::Readiness;
 use tcp_ha::engine::{CloseCause, State};
@@ -35,39 +34,6 @@ impl Life {
         }
         self.world.peer.connect(self.world.now_us);
         self.world.wake_all();
-    }
-
-    /// Clients whose connection nobody knows any more give it up: without traffic they would never hear of it.
-    pub(super) fn give_up_forgotten(&mut self) {
-        if self.world.active().is_none() || self.world.onlooker.monotonic.excused.is_empty() {
-            return;
-        }
-        let now_us = self.world.now_us;
-        let forgotten = |ends: Ends| {
-            let engine = self.world.speaker().engine();
-            let mut infos = engine.connections().filter_map(|id| engine.connection(id));
-            let excused = self.world.onlooker.monotonic.excused.contains(&ends);
-            excused
-                && !infos.any(|info| {
-                    ends == (
-                        info.tuple.local.port(),
-                        info.tuple.remote.ip(),
-                        info.tuple.remote.port(),
-                    )
-                })
-        };
-        let clients = self.world.peer.clients.iter();
-        let given_up: Vec<usize> = clients
-            .enumerate()
-            .filter(|(_, client)| {
-                matches!(client.stage, Stage::Open(_)) && client.ends.is_some_and(forgotten)
-            })
-            .map(|(at, _)| at)
-            .collect();
-        for at in given_up {
-            self.world.peer.abort_client(now_us, at);
-            self.world.wake_all();
-        }
     }
 
     /// Whether a pair exists, and every client has a ready connection and its whole answer.

@@ -245,7 +245,7 @@ impl Life {
                 panic!("[liveness] {CALM_US} us after the last fault: {why}");
             }
             self.keep_nodes();
-            self.give_up_forgotten();
+            self.world.give_up_forgotten();
             self.turn();
         }
     }

@@ -5,7 +5,9 @@ use super::check::shadow_equals_active;
 use super::daemon::Stream;
 use super::model::Model;
 use super::node::Doing;
+use super::peer::Stage;
 use super::{TURN_US, World};
+use crate::wire::Ends;
 use tcp_ha::core::{Active, Readiness, Standby};
 
 impl World {
@@ -70,6 +72,39 @@ impl World {
     pub(super) fn excuse_all(&mut self) {
         let flows = self.peer.flows();
         self.onlooker.monotonic.excused.extend(flows);
+    }
+
+    /// Clients whose connection nobody knows any more give it up: without traffic they would never hear of it.
+    pub fn give_up_forgotten(&mut self) {
+        if self.active().is_none() || self.onlooker.monotonic.excused.is_empty() {
+            return;
+        }
+        let now_us = self.now_us;
+        let forgotten = |ends: Ends| {
+            let engine = self.speaker().engine();
+            let mut infos = engine.connections().filter_map(|id| engine.connection(id));
+            let excused = self.onlooker.monotonic.excused.contains(&ends);
+            excused
+                && !infos.any(|info| {
+                    ends == (
+                        info.tuple.local.port(),
+                        info.tuple.remote.ip(),
+                        info.tuple.remote.port(),
+                    )
+                })
+        };
+        let clients = self.peer.clients.iter();
+        let given_up: Vec<usize> = clients
+            .enumerate()
+            .filter(|(_, client)| {
+                matches!(client.stage, Stage::Open(_)) && client.ends.is_some_and(forgotten)
+            })
+            .map(|(at, _)| at)
+            .collect();
+        for at in given_up {
+            self.peer.abort_client(now_us, at);
+            self.wake_all();
+        }
     }
 
     /// A connection of the active may end in a reset from now on.

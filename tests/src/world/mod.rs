@@ -164,9 +164,10 @@ impl World {
         self.nodes.iter().filter(|node| node.alive).count()
     }
 
-    /// Processes that live and do not hang.
+    /// Processes that live, do not hang, and may speak some day.
     pub fn nodes_running(&self) -> usize {
-        self.nodes.iter().filter(|node| node.runs()).count()
+        let may = |node: &&Node| node.runs() && !matches!(node.doing, Doing::Fenced);
+        self.nodes.iter().filter(may).count()
     }
 
     /// Index of the node that speaks: one that runs, or else one that would.

@@ -1,0 +1,297 @@
+//! Every scenario, cut after each single step: the active dies, or hangs, or the channel breaks, or the standby dies. Judged by all
+//! checkers of the world, and by the clients: what was ready goes on, and in the end everything has come back to everybody.
+
+use std::time::Duration;
+use tcp_ha::Protection;
+use tcp_ha::core::{Readiness, SendMode};
+use tcp_ha::engine::{CloseCause, Config, KeepaliveConfig, ReceiveMode};
+use tcp_ha_tests::world::{Opener, Scenario, Stage, World};
+
+/// What ends the step.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Kill,
+    Hang,
+    Channel,
+    Standby,
+}
+
+const CUTS: [Cut; 4] = [Cut::Kill, Cut::Hang, Cut::Channel, Cut::Standby];
+
+/// For so long the active hangs: longer than the silence that means something.
+const HANG_US: u64 = 40_000;
+
+/// Short times, so that whole lives fit into a test.
+fn tcp() -> Config {
+    let millis = Duration::from_millis;
+    Config {
+        msl: millis(40),
+        min_rto: millis(10),
+        initial_rto: millis(50),
+        max_rto: millis(1_000),
+        send_capacity: 16_384,
+        receive_capacity: 16_384,
+        ..Config::default()
+    }
+}
+
+fn scenario() -> Scenario {
+    Scenario {
+        octets: 20_000,
+        per_turn: 3_000,
+        pair_tcp: tcp(),
+        peer_tcp: tcp(),
+        ..Scenario::default()
+    }
+}
+
+fn judged(mut world: World) -> World {
+    world.leaps = true;
+    world.compares = true;
+    world
+}
+
+fn ready(scenario: Scenario) -> World {
+    judged(World::paired(scenario))
+}
+
+/// Applies the cut, and lets the world come to rest.
+fn cut(world: &mut World, cut: Cut) {
+    let active = world.active();
+    match (cut, active) {
+        (Cut::Kill, Some(at)) => world.kill(at),
+        (Cut::Hang, Some(at)) => {
+            world.nodes[at].suspended = true;
+            world.run_for(HANG_US);
+            world.nodes[at].suspended = false;
+        }
+        (Cut::Channel, _) => world.cut_channel(),
+        (Cut::Standby, _) => {
+            if let Some(at) = world.standby_at() {
+                world.kill(at);
+            }
+        }
+        (Cut::Kill | Cut::Hang, None) => {}
+    }
+    world.wake_all();
+}
+
+/// Whoever lost a connection that nobody had promised opens another; a loss without such an excuse is a failure.
+fn reopen(world: &mut World, told: &str) {
+    for at in 0..world.peer.clients.len() {
+        let client = &world.peer.clients[at];
+        let Stage::Over(cause) = client.stage else {
+            continue;
+        };
+        let excused = |ends| world.onlooker.monotonic.excused.contains(&ends);
+        let excused = client.ends.is_some_and(excused);
+        if cause == CloseCause::Normal && !excused {
+            continue;
+        }
+        assert!(
+            excused,
+            "{told}: client {at} lost its connection: {cause:?}"
+        );
+        world.peer.begin_anew(at);
+        world.peer.connect(world.now_us);
+        world.wake_all();
+    }
+}
+
+fn at_rest(world: &World) -> bool {
+    let over = |stage| stage == Stage::Over(CloseCause::Normal);
+    let clients = &world.peer.clients;
+    let all_over = clients.iter().all(|client| over(client.stage));
+    world.peer.done() && world.is_paired() && (all_over || world.all_ready())
+}
+
+/// Cuts `begin`'s world after each of its first `steps` steps, in each of the ways.
+fn every_cut(name: &str, steps: usize, begin: impl Fn() -> World) {
+    for way in CUTS {
+        for after in 0..steps {
+            let told = format!("{name}, {way:?} after {after} steps");
+            let mut world = begin();
+            world.turns(after);
+            cut(&mut world, way);
+            world.peer.reads = true;
+            world.wishes.pauses = false;
+            world.wake_all();
+            let end_us = world.now_us + 20_000_000;
+            while !at_rest(&world) {
+                assert!(
+                    world.now_us < end_us,
+                    "{told}: no rest: {:?}",
+                    world.peer.clients
+                );
+                if world.nodes_running() < 2 {
+                    world.add_node();
+                }
+                world.give_up_forgotten();
+                world.turn();
+                reopen(&mut world, &told);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_the_peer_begins() {
+    every_cut("peer opens", 25, || {
+        let mut world = judged(World::paired_idle(scenario()));
+        world.peer.connect(world.now_us);
+        world.wake_all();
+        world
+    });
+}
+
+#[test]
+fn bulk_both_ways_in_every_mode() {
+    for receive in [ReceiveMode::Logged, ReceiveMode::Marked] {
+        for send in [SendMode::Logged, SendMode::Regenerated] {
+            let scenario = Scenario {
+                message: 1_000,
+                protection: Some(Protection {
+                    receive,
+                    send,
+                    application_sync: true,
+                }),
+                ..scenario()
+            };
+            every_cut(&format!("bulk, {receive:?} {send:?}"), 40, || {
+                ready(scenario.clone())
+            });
+        }
+    }
+}
+
+#[test]
+fn bulk_through_loss() {
+    let scenario = Scenario {
+        loss: 10,
+        ..scenario()
+    };
+    every_cut("loss", 60, || ready(scenario.clone()));
+}
+
+#[test]
+fn a_shut_window_on_either_side() {
+    every_cut("peer stops reading", 50, || {
+        let mut world = ready(scenario());
+        world.peer.reads = false;
+        world
+    });
+    every_cut("service stops reading", 50, || {
+        let mut world = ready(scenario());
+        world.wishes.pauses = true;
+        world
+    });
+}
+
+#[test]
+fn closing_in_every_order() {
+    let begin = |order: usize| {
+        let mut world = ready(scenario());
+        match order {
+            0 => {
+                world.peer.closes_when_done = true;
+                world.wishes.closes_after_peer = true;
+            }
+            1 => {
+                world.peer.closes_after_service = true;
+                world.wishes.closes_when_done = true;
+            }
+            2 => {
+                world.peer.closes_when_done = true;
+                world.wishes.closes_when_done = true;
+            }
+            _ => {
+                world.peer.closes_when_written = true;
+                world.wishes.closes_after_peer = true;
+            }
+        }
+        world
+    };
+    for order in 0..4 {
+        every_cut(&format!("closing order {order}"), 45, || begin(order));
+    }
+}
+
+#[test]
+fn keepalive_of_an_idle_connection() {
+    let scenario = Scenario {
+        octets: 2_000,
+        keepalive: Some(KeepaliveConfig {
+            idle: Duration::from_millis(20),
+            interval: Duration::from_millis(10),
+            probes: 200,
+        }),
+        ..scenario()
+    };
+    every_cut("keepalive", 40, || {
+        let mut world = ready(scenario.clone());
+        world.finish();
+        world
+    });
+}
+
+#[test]
+fn protection_asked_for_late() {
+    every_cut("late", 30, || {
+        let mut world = ready(scenario());
+        let now_us = world.now_us;
+        let active = world.speaker_mut();
+        let id = active.engine().connections().next().expect("a connection");
+        active.protect(now_us, id, None);
+        world.turns(6);
+        let now_us = world.now_us;
+        let active = world.speaker_mut();
+        assert_eq!(active.readiness(id), Readiness::None);
+        active.protect(now_us, id, Some(Protection::default()));
+        world.wake_all();
+        world
+    });
+}
+
+#[test]
+fn the_initial_sync_and_a_resync() {
+    every_cut("initial sync", 30, || {
+        let mut world = judged(World::new(scenario()));
+        world.add_node();
+        world.turn();
+        world.peer.connect(world.now_us);
+        world.wake_all();
+        world.turns(12);
+        world.add_node();
+        world
+    });
+    every_cut("resync", 30, || {
+        let mut world = ready(scenario());
+        world.turns(5);
+        let standby = world.standby_at().expect("a standby");
+        world.kill(standby);
+        world.add_node();
+        world
+    });
+}
+
+#[test]
+fn a_second_failover() {
+    every_cut("second", 40, || {
+        let mut world = ready(scenario());
+        world.turns(5);
+        world.fail_over();
+        world.add_node();
+        world
+    });
+}
+
+#[test]
+fn a_handshake_that_the_pair_begins() {
+    let scenario = Scenario {
+        opener: Opener::Pair,
+        ..scenario()
+    };
+    every_cut("pair opens", 25, || {
+        judged(World::paired_idle(scenario.clone()))
+    });
+}
