@@ -1,6 +1,7 @@
 //! Streams: taking them, reading them, and opening them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tcp_ha::{
@@ -139,15 +140,19 @@ pub(super) async fn listen(stack: Stack, local: SocketAddr, happenings: mpsc::Se
     }
 }
 
-/// One attempt to connect.
+/// One attempt to connect, given up after `within`.
 pub(super) async fn connect(
     stack: Stack,
     local: SocketAddr,
     remote: SocketAddr,
+    within: Duration,
     happenings: mpsc::Sender<Happening>,
 ) {
     let options = ConnectOptions {
-        connection: connection_options(),
+        connection: ConnectionOptions {
+            connect_timeout: Some(within),
+            ..connection_options()
+        },
         protection: protection(),
     };
     let happening = match stack.connect(local, remote, options).await {

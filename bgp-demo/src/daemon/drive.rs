@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 use std::time::SystemTime;
 
 use tcp_ha::{Full, Stack, StackEvents};
@@ -134,7 +135,11 @@ impl Driver {
     pub(super) fn outputs(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
-                Output::Connect { peer, local } => self.connect(peer, local),
+                Output::Connect {
+                    peer,
+                    local,
+                    within,
+                } => self.connect(peer, local, within),
                 Output::Close { conn } => {
                     if let Some(connection) = self.connections.get_mut(&conn) {
                         connection.closing = true;
@@ -171,7 +176,7 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self, peer: IpAddr, local: Option<IpAddr>) {
+    fn connect(&mut self, peer: IpAddr, local: Option<IpAddr>, within: Duration) {
         let own = self
             .config
             .addresses
@@ -190,6 +195,7 @@ impl Driver {
             self.stack.clone(),
             local,
             remote,
+            within,
             self.happenings.clone(),
         ));
     }

@@ -157,10 +157,16 @@ impl Running {
         self.speaker.handle(self.now(), input, &mut out);
         for output in out {
             match output {
-                Output::Connect { peer, local } => {
+                Output::Connect {
+                    peer,
+                    local,
+                    within,
+                } => {
                     let remote = SocketAddr::new(peer, self.port);
                     if let Some(local) = local {
-                        tokio::spawn(stream::connect(local, remote, self.happenings.clone()));
+                        let connecting =
+                            stream::connect(local, remote, within, self.happenings.clone());
+                        tokio::spawn(connecting);
                     }
                 }
                 Output::Close { conn } => {

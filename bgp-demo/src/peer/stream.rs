@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,12 +59,13 @@ pub(super) async fn listen(local: IpAddr, port: u16) -> Result<TcpListener, Kern
 pub(super) async fn connect(
     local: IpAddr,
     remote: SocketAddr,
+    within: Duration,
     happenings: mpsc::Sender<Happening>,
 ) {
     let connecting = async { socket(SocketAddr::new(local, 0))?.connect(remote).await };
-    let happening = match connecting.await {
-        Ok(stream) => Happening::Opened(stream, Opener::Active),
-        Err(_) => Happening::ConnectFailed,
+    let happening = match tokio::time::timeout(within, connecting).await {
+        Ok(Ok(stream)) => Happening::Opened(stream, Opener::Active),
+        Ok(Err(_)) | Err(_) => Happening::ConnectFailed,
     };
     let _ = happenings.send(happening).await;
 }

@@ -203,6 +203,7 @@ impl Speaker {
                     out.push(Output::Connect {
                         peer: peer.config.address,
                         local: peer.config.local,
+                        within: peer.config.connect_retry,
                     });
                 }
                 Action::StartConnectRetry if !peer.config.passive => {

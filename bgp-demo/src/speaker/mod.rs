@@ -20,6 +20,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -112,6 +113,9 @@ pub enum Output {
         peer: IpAddr,
         /// Address to connect from.
         local: Option<IpAddr>,
+        /// The attempt has failed after so long (RFC 4271 8.2.2, Connect state: the ConnectRetryTimer drops it), or it would
+        /// collide with the next.
+        within: Duration,
     },
     /// Write what [`Speaker::poll_send`] still has for the connection, then close it.
     Close {

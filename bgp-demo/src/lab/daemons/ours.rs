@@ -146,7 +146,7 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     let _ = write!(
         text,
         "[interface]\nmac = \"02:00:5e:00:02:{:02x}\"\naddresses = [\"{}/{length}\"]\nmtu = 1500\n\n\
-         [bgp]\nas = {}\nrouter_id = \"{}\"\nhold_time = {}\nconnect_retry = 5\nroutes = \"{}\"\n\n\
+         [bgp]\nas = {}\nrouter_id = \"{}\"\nhold_time = {}\nconnect_retry = 1\nroutes = \"{}\"\n\n\
          [[bgp.peer]]\naddress = \"{}\"\nas = {OUR_AS}\npassive = {}\nfamilies = [\"{family}\"]\n",
         // At most 32 of them.
         place.only_session(),
