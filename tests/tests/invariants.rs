@@ -1,7 +1,7 @@
 //! Each invariant, attacked. `docs/invariants.md` says how each test was seen to fail.
 
 use std::collections::BTreeMap;
-use tcp_ha::core::{Readiness, Standby};
+use tcp_ha::core::{DownReason, Readiness, Standby};
 use tcp_ha_tests::wire;
 use tcp_ha_tests::world::{Doing, Scenario, World};
 
@@ -335,4 +335,25 @@ fn protection_asked_for_late_covers_what_came_before() {
     world.run_until("a ready connection", World::all_ready);
     world.kill(at);
     world.run_until("the whole echo", |world| world.peer.done());
+}
+
+#[test]
+fn every_loss_of_a_standby_is_counted_with_its_reason_and_time() {
+    let mut world = World::paired(Scenario {
+        octets: 300_000,
+        ..Scenario::default()
+    });
+    for losses in 1..=3 {
+        world.run_until("a standby", |world| world.standby_at().is_some());
+        world.run_until("a pair", World::is_paired);
+        let standby = world.standby_at().expect("a standby");
+        world.kill(standby);
+        let died_us = world.now_us;
+        world.run_until("the loss of it", |world| !world.is_paired());
+        let downs = world.speaker().downs();
+        let lost = downs[&DownReason::StandbyLost];
+        assert_eq!((downs.len(), lost.count), (1, losses));
+        assert!((died_us..=world.now_us).contains(&lost.last_us));
+        world.add_node();
+    }
 }

@@ -22,7 +22,7 @@ pub enum Readiness {
 }
 
 /// Why a connection is not protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DownReason {
     /// No standby has joined yet.
@@ -47,6 +47,15 @@ pub enum DownReason {
     AfterTakeover,
     /// The connection signs its segments, and its key was taken away.
     KeyMissing,
+}
+
+/// How often protection went down for one reason, and when it last did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DownCount {
+    /// How often.
+    pub count: u64,
+    /// The last time, in microseconds of the node's monotonic clock.
+    pub last_us: u64,
 }
 
 impl fmt::Display for DownReason {

@@ -153,6 +153,9 @@ impl Active {
         };
         tracing::warn!(%reason, "unprotected");
         self.unprotected = reason;
+        let down = self.downs.entry(reason).or_default();
+        down.count += 1;
+        down.last_us = mono_us;
         self.protection_down(reason);
         if matches!(self.guard, Guard::Pairing { .. }) {
             self.guard = Guard::Solo;

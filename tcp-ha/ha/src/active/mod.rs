@@ -17,7 +17,7 @@ pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
 
 use crate::clock::Clock;
 use crate::event::NodeEvent;
-use crate::readiness::{DownReason, Readiness};
+use crate::readiness::{DownCount, DownReason, Readiness};
 use crate::record::SharedState;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
@@ -118,6 +118,7 @@ pub struct Active {
     node_sync: bool,
     events: Vec<NodeEvent>,
     counters: NodeCounters,
+    downs: BTreeMap<DownReason, DownCount>,
 }
 
 /// The parts of a node that begins to speak.
@@ -191,6 +192,7 @@ impl Active {
             node_sync,
             events: Vec::new(),
             counters: NodeCounters::default(),
+            downs: BTreeMap::new(),
         }
     }
 
@@ -375,6 +377,11 @@ impl Active {
     /// What was counted.
     pub fn counters(&self) -> NodeCounters {
         self.counters
+    }
+
+    /// How often the node's protection went down since it became active, and when it last did, by reason.
+    pub fn downs(&self) -> &BTreeMap<DownReason, DownCount> {
+        &self.downs
     }
 
     /// What the gate counted.
