@@ -26,12 +26,12 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     target("segment", targets::segment::run, 128),
     target("options", targets::options::run, 48),
-    target("connection", targets::connection::run, 160),
-    target("pair", targets::pair::run, 128),
-    target("frames", targets::frames::run, 256),
-    target("records", targets::records::run, 192),
+    target("connection", targets::connection::run, 112),
+    target("pair", targets::pair::run, 96),
+    target("frames", targets::frames::run, 128),
+    target("records", targets::records::run, 96),
     target("bgp_message", targets::bgp_message::run, 256),
-    target("bgp_speaker", targets::bgp_speaker::run, 256),
+    target("bgp_speaker", targets::bgp_speaker::run, 128),
     target("capture", targets::capture::run, 1_024),
     target("checker", targets::checker::run, 384),
 ];

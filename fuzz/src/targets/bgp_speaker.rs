@@ -12,6 +12,7 @@ use bytes::Bytes;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::LazyLock;
 
 /// Actions of one input, at most.
 const ACTIONS_MAX: usize = 40;
@@ -70,6 +71,9 @@ fn asn(number: usize) -> u32 {
     if number & 1 == 0 { 65_002 } else { 65_001 }
 }
 
+/// Made once; a speaker takes a copy.
+static CONFIG: LazyLock<SpeakerConfig> = LazyLock::new(speaker_config);
+
 fn speaker_config() -> SpeakerConfig {
     let peers = [0, 1].map(|number| PeerConfig {
         address: peer(number),
@@ -84,7 +88,7 @@ fn speaker_config() -> SpeakerConfig {
         router_id: Ipv4Addr::new(10, 99, 0, 1),
         hold_time: Duration::from_secs(9),
         next_hop_ipv4: None,
-        next_hop_ipv6: Some("fd99::1".parse().expect("an address")),
+        next_hop_ipv6: Some(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1)),
         peers: peers.to_vec(),
     }
 }
@@ -92,8 +96,8 @@ fn speaker_config() -> SpeakerConfig {
 impl Bench {
     fn new() -> Bench {
         Bench {
-            speaker: Speaker::new(speaker_config()),
-            replica: Speaker::new_replica(speaker_config()),
+            speaker: Speaker::new(CONFIG.clone()),
+            replica: Speaker::new_replica(CONFIG.clone()),
             wires: BTreeMap::new(),
             next_conn: 1,
             now: Instant::from_micros(1_000_000),
@@ -364,11 +368,13 @@ impl Bench {
 
 fn prefix(which: u8) -> Prefix {
     let low = which & 7;
-    if which & 8 == 0 {
-        format!("10.{low}.0.0/16").parse().expect("a prefix")
+    let whole = if which & 8 == 0 {
+        Prefix::new(Ipv4Addr::new(10, low, 0, 0).into(), 16)
     } else {
-        format!("2001:db8:{low}::/48").parse().expect("a prefix")
-    }
+        let low = u16::from(low);
+        Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, low, 0, 0, 0, 0, 0).into(), 48)
+    };
+    whole.expect("a length within the family")
 }
 
 fn open(shape: u8) -> Bytes {
@@ -391,7 +397,7 @@ fn announce(choices: &mut Choices<'_>) -> Vec<u8> {
     let next_hop: IpAddr = if which & 8 == 0 {
         Ipv4Addr::new(10, 99, 0, 2).into()
     } else {
-        "fd99::2".parse().expect("an address")
+        Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 2).into()
     };
     let mut attributes = PathAttributes::originated(next_hop);
     attributes.as_path = AsPath::from_sequence(&[65_002, u32::from(shape & 3)]);

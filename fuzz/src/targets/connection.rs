@@ -38,7 +38,7 @@ pub fn run(octets: &[u8]) {
             break;
         }
         bench.act(&mut choices);
-        bench.node.settle();
+        bench.node.settle_alone();
     }
 }
 
@@ -108,7 +108,7 @@ impl Bench {
         } else {
             bench.handshake(choices);
         }
-        bench.node.settle();
+        bench.node.settle_alone();
         bench
     }
 
@@ -138,7 +138,7 @@ impl Bench {
             &offer,
             &[],
         );
-        self.node.settle();
+        self.node.settle_alone();
         let Some(id) = self.node.engine.connections().next() else {
             return;
         };

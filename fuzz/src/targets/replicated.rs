@@ -91,22 +91,32 @@ impl Replicated {
 
     /// Ends a round: judges it, and gives what it brought.
     pub(super) fn settle(&mut self) -> (Vec<Vec<u8>>, Vec<Event>) {
-        let segments = self.judge_segments();
-        self.follow();
-        for id in self.engine.connections() {
-            self.judge_bounds(id);
-        }
+        self.judge();
+        let segments = self.fx.segments().map(|out| out.bytes.to_vec()).collect();
         let events = std::mem::take(&mut self.fx.events);
         self.fx.clear();
         (segments, events)
     }
 
-    fn judge_segments(&mut self) -> Vec<Vec<u8>> {
+    /// Ends a round whose segments nobody takes.
+    pub(super) fn settle_alone(&mut self) {
+        self.judge();
+        self.fx.clear();
+    }
+
+    fn judge(&mut self) {
+        self.judge_segments();
+        self.follow();
+        for (&id, state) in &self.followed {
+            self.judge_bounds(id, state);
+        }
+    }
+
+    fn judge_segments(&mut self) {
         assert!(
             self.fx.segments().len() <= SEGMENTS_MAX,
             "a storm of segments"
         );
-        let mut segments = Vec::with_capacity(self.fx.segments().len());
         for out in self.fx.segments() {
             assert!(Segment::checksum_is_right(out.src, out.dst, out.bytes));
             let segment = Segment::parse(out.bytes).expect("a whole segment");
@@ -116,41 +126,42 @@ impl Replicated {
                 let shown = self.shown.entry(id).or_default();
                 shown.judge(&segment, shift);
             }
-            segments.push(out.bytes.to_vec());
         }
-        segments
     }
 
     /// Takes the deltas over and compares: what is not dirty has not changed, and the deltas add up to the state (I4).
     fn follow(&mut self) {
         let mut dirty = Vec::new();
         self.engine.take_dirty(&mut dirty);
-        for id in dirty {
-            match (self.engine.snapshot(id), self.followed.get_mut(&id)) {
-                (None, _) => {
-                    self.followed.remove(&id);
-                    self.shown.remove(&id);
-                }
-                (Some(new), None) => {
-                    self.followed.insert(id, new);
-                }
-                (Some(new), Some(old)) => {
-                    if let Some(delta) = ConnectionDelta::between(id, old, &new) {
+        for &id in &dirty {
+            if self.engine.connection(id).is_none() {
+                self.followed.remove(&id);
+                self.shown.remove(&id);
+            }
+        }
+        let mut live = 0;
+        for id in self.engine.connections() {
+            live += 1;
+            let new = self.engine.snapshot(id).expect("a live connection");
+            let is_dirty = dirty.contains(&id);
+            match self.followed.get_mut(&id) {
+                Some(old) => {
+                    let delta = is_dirty.then(|| ConnectionDelta::between(id, old, &new));
+                    if let Some(delta) = delta.flatten() {
                         delta.apply(old);
                     }
+                    assert_eq!(new, *old);
+                }
+                None => {
+                    assert!(is_dirty, "a connection that came unmarked");
+                    self.followed.insert(id, new);
                 }
             }
         }
-        let live: Vec<_> = self.engine.connections().collect();
-        let followed: Vec<_> = self.followed.keys().copied().collect();
-        assert_eq!(live, followed, "connections that came or went unmarked");
-        for id in live {
-            assert_eq!(self.engine.snapshot(id), self.followed.get(&id).copied());
-        }
+        assert_eq!(live, self.followed.len(), "connections that went unmarked");
     }
 
-    fn judge_bounds(&self, id: ConnectionId) {
-        let state = self.engine.snapshot(id).expect("a live connection");
+    fn judge_bounds(&self, id: ConnectionId, state: &ConnectionState) {
         let info = self.engine.connection(id).expect("a live connection");
         let (send, recv) = (&state.send, &state.recv);
         assert!(send.una <= send.nxt && send.nxt <= send.max, "{send:?}");

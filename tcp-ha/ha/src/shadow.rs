@@ -94,6 +94,8 @@ pub enum ShadowError {
     },
     /// A bound was reached.
     TooMuch(&'static str),
+    /// An id that no active comes to; behind it a survivor could not go on counting.
+    HugeId(ConnectionId),
 }
 
 impl fmt::Display for ShadowError {
@@ -125,11 +127,24 @@ impl fmt::Display for ShadowError {
                 )
             }
             ShadowError::TooMuch(what) => write!(f, "more {what} than a standby holds"),
+            ShadowError::HugeId(id) => {
+                write!(f, "connection id {id}, expected one up to {ID_MAX}")
+            }
         }
     }
 }
 
 impl core::error::Error for ShadowError {}
+
+/// The largest connection id that a record may speak of. A survivor counts on behind it, with as many ids again before it.
+pub const ID_MAX: ConnectionId = ConnectionId(u64::MAX / 2);
+
+fn bounded_id(id: ConnectionId) -> Result<ConnectionId, ShadowError> {
+    if id > ID_MAX {
+        return Err(ShadowError::HugeId(id));
+    }
+    Ok(id)
+}
 
 /// Everything that the active has recorded so far.
 #[derive(Default)]
@@ -165,7 +180,10 @@ impl Shadow {
         events: &mut Vec<NodeEvent>,
     ) -> Result<(), ShadowError> {
         match record {
-            Record::Shared(shared) => self.shared = Some(shared),
+            Record::Shared(shared) => {
+                bounded_id(ConnectionId(shared.next_id))?;
+                self.shared = Some(shared);
+            }
             Record::Security(table) => self.security = table,
             Record::Neighbour { address, link } => {
                 self.neighbours.insert(address, link);
@@ -229,6 +247,7 @@ impl Shadow {
             send_mode,
             application_sync,
         } = snapshot;
+        bounded_id(id)?;
         if self.connections.len() >= self.bounds.connections {
             return Err(ShadowError::TooMuch("connections"));
         }

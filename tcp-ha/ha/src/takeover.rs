@@ -78,6 +78,7 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
             }),
         }
     }
+    // A shadow holds no id above its ID_MAX.
     engine.set_next_id(ConnectionId(last_id + ID_JUMP));
     for (address, link) in shadow.neighbours() {
         host.learn(now, address, LinkAddress(link));
