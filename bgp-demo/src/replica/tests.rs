@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fsm::State;
 use crate::prefix::Family;
-use crate::speaker::{ConnId, Input, Speaker};
+use crate::speaker::{ConnId, Input, Output, Speaker};
 use crate::time::Instant;
 use crate::world::{World, route};
 
@@ -294,4 +294,30 @@ fn a_gap_in_the_feed_costs_that_connection_alone() {
         .map(|node| node.speaker.status(world.now).peers[0].counters.dropped)
         .collect();
     assert_eq!(dropped.iter().sum::<u64>(), 1, "{dropped:?}");
+}
+
+#[test]
+fn a_wrong_header_ends_the_session_of_the_replica_too() {
+    let mut world = World::star(5, Family::Ipv4, 2);
+    world.follow();
+    world.start();
+    world.settle();
+    let (now, replica) = (world.now, world.replica.as_mut().expect("a replica"));
+    let live = &mut world.nodes[0].speaker;
+    let (&conn, session) = live.sessions.first_key_value().expect("a connection");
+    let (offset, mut out) = (session.inbound_total, Vec::new());
+    // More than a header: what stands behind it is nobody's business.
+    let data = &[0; 40];
+    live.handle(now, Input::Received { conn, data }, &mut out);
+    let processed = |output: &Output| match *output {
+        Output::Processed { total_octets, .. } => Some(total_octets - offset),
+        _ => None,
+    };
+    let octets = out.iter().find_map(processed).expect("a header") as usize;
+    replica.replica_received(now, conn, offset, &data[..octets]);
+    let session = &replica.sessions[&conn];
+    assert!(session.closing && session.inbound_total == offset + octets as u64);
+    assert_eq!(session.state, live.sessions[&conn].state);
+    let peer = live.config.peers[usize::from(session.peer.0)].address;
+    assert_eq!(live.routes_in(peer), replica.routes_in(peer));
 }

@@ -84,7 +84,11 @@ impl Speaker {
                 session.inbound_total += octets as u64;
                 decode(whole, context).map(|message| (message, octets))
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // The header is dealt with, so that the replica hears of it and ends the session too.
+                session.inbound_total += message::HEADER_OCTETS as u64;
+                Err(error)
+            }
         };
         match message {
             Ok((message, octets)) => {
