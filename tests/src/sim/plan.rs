@@ -81,7 +81,7 @@ fn tcp(dice: &mut Dice) -> Config {
 
 fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
     // A log that cannot take in the snapshots of all connections would never let a standby join.
-    let log_octets = 6 * (tcp.send_capacity + tcp.receive_capacity) + 20_000;
+    let log_octets = 16 * (tcp.send_capacity + tcp.receive_capacity) + 20_000;
     NodeLimits {
         heartbeat_us: 5_000,
         misses: 3,

@@ -45,7 +45,10 @@ impl World {
             _ => false,
         })?;
         match (&speaks.doing, &shadows.doing) {
-            (Doing::Active(active), Doing::Standby(standby)) => Some((active, standby)),
+            // Without a standby the log numbers nothing: LSNs say no more how far the active is.
+            (Doing::Active(active), Doing::Standby(standby)) if active.has_standby() => {
+                Some((active, standby))
+            }
             _ => None,
         }
     }
