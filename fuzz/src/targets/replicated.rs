@@ -164,7 +164,7 @@ impl Replicated {
     fn judge_bounds(&self, id: ConnectionId, state: &ConnectionState) {
         let info = self.engine.connection(id).expect("a live connection");
         let (send, recv) = (&state.send, &state.recv);
-        assert!(send.una <= send.nxt && send.nxt <= send.max, "{send:?}");
+        assert!(send.una <= send.max, "{send:?}");
         let fin = u64::from(state.lifecycle.fin_sent);
         assert!(send.max <= send.end + fin, "{send:?}");
         assert!(recv.read <= recv.safe && recv.safe <= recv.nxt, "{recv:?}");

@@ -91,9 +91,7 @@ pub struct LifecycleState {
 pub struct SendState {
     /// SND.UNA: oldest unacknowledged position.
     pub una: u64,
-    /// SND.NXT: next position to send that never was.
-    pub nxt: u64,
-    /// SND.MAX: end of what was ever sent.
+    /// SND.MAX: end of what was ever sent. Retransmissions move nothing, so it is SND.NXT as well.
     pub max: u64,
     /// End of the buffered octets, and the position of our FIN once the user closed.
     pub end: u64,

@@ -358,7 +358,6 @@ impl SendState {
     fn new(path_mtu: u16) -> SendState {
         SendState {
             una: 0,
-            nxt: 0,
             max: 0,
             end: 1,
             wnd: 0,

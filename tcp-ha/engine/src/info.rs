@@ -25,7 +25,7 @@ pub struct ConnectionInfo {
     pub opener: Opener,
     /// SND.UNA: oldest octet that the peer has not acknowledged.
     pub snd_una: u64,
-    /// SND.NXT: next octet to be sent.
+    /// SND.NXT: next octet to be sent. Retransmissions do not move it, so it is SND.MAX.
     pub snd_nxt: u64,
     /// SND.MAX: end of what was ever sent.
     pub snd_max: u64,
@@ -143,7 +143,7 @@ impl Connection {
             state: self.state(),
             opener: self.identity.opener,
             snd_una: self.send_offset(send.una),
-            snd_nxt: self.send_offset(send.nxt),
+            snd_nxt: self.send_offset(send.max),
             snd_max: self.send_offset(send.max),
             snd_end: send.end - 1,
             snd_wnd: send.wnd,

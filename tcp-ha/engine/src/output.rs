@@ -231,7 +231,6 @@ impl Connection {
         } else {
             self.passing.syn_sent_at = Some(ctx.now);
         }
-        self.send.nxt = self.send.nxt.max(1);
         self.send.max = self.send.max.max(1);
         self.timers.sent_at = ctx.now;
         self.emit(ctx, flags, 0, 0);

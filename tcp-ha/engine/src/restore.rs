@@ -192,7 +192,6 @@ impl SendState {
     fn check(&self, lifecycle: &LifecycleState) -> Checked {
         let SendState {
             una,
-            nxt,
             max,
             end,
             wnd,
@@ -204,8 +203,7 @@ impl SendState {
         } = *self;
         let open = lifecycle.state.is_synchronized();
         ensure((1..MAX_POSITION).contains(&end), "send.end")?;
-        ensure(una <= nxt, "send.una")?;
-        ensure(nxt <= max, "send.nxt")?;
+        ensure(una <= max, "send.una")?;
         ensure(max <= end + u64::from(lifecycle.fin_sent), "send.max")?;
         ensure(!lifecycle.fin_sent || max == end + 1, "fin_sent")?;
         ensure(lifecycle.fin_acked == (una == end + 1), "fin_acked")?;

@@ -178,7 +178,6 @@ impl Connection {
             self.send.small = to;
         }
         self.send.max = run.end();
-        self.send.nxt = run.end();
         self.outstanding.push(from, run.end(), ctx.now);
         self.recovery.tail.rearm = true;
     }

@@ -133,7 +133,6 @@ impl Connection {
         self.tally.octets_acked += self.send_offset(ack) - before;
         self.passing.soft_error = None;
         self.prove_path(ctx);
-        self.send.nxt = self.send.nxt.max(ack);
         self.send_buffer.trim(ack.min(self.send.end));
         self.sample_rtt(ctx, &taken, segment);
         self.recovery.tail.rearm = true;

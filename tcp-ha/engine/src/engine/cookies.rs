@@ -98,7 +98,6 @@ impl Engine {
         let id = ConnectionId(self.next_id);
         connection.id = id;
         connection.identity.iss = iss;
-        connection.send.nxt = 1;
         connection.send.max = 1;
         // No TSval may lie before that of the SYN-ACK.
         if let Some(timestamps) = timestamps {
