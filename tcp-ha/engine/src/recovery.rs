@@ -8,7 +8,7 @@ use crate::outstanding::Taken;
 use crate::prr::Prr;
 use crate::rack::{DUP_THRESH, Rack};
 use crate::segment::Segment;
-use crate::spurious::Undo;
+use crate::spurious::{Response, Undo};
 use crate::tail_loss::TailLoss;
 use crate::time::Instant;
 use core::time::Duration;
@@ -53,6 +53,8 @@ pub(crate) struct Recovery {
     pub(crate) rack: Rack,
     pub(crate) tail: TailLoss,
     pub(crate) undo: Undo,
+    /// What a spurious timeout would teach.
+    pub(crate) response: Option<Response>,
     /// F-RTO: whether the timeout was spurious is not known yet (RFC 5682).
     pub(crate) frto: bool,
     /// F-RTO: new segments leave before retransmissions.
@@ -313,6 +315,7 @@ impl Connection {
         self.recovery.undo.prior_cwnd = self.congestion.cwnd;
         self.begin_reduction();
         self.recovery.phase = Phase::Recovery;
+        self.recovery.response = None;
         self.recovery.frto = false;
         self.recovery.new_first = false;
     }
@@ -345,6 +348,7 @@ impl Connection {
             self.recovery.undo.prior_ssthresh = Some(self.current_ssthresh());
             self.recovery.undo.prior_cwnd = self.congestion.cwnd;
             self.begin_undo();
+            self.begin_response();
             self.reduce_threshold();
         }
         self.forget_path();

@@ -6,10 +6,28 @@ use core::time::Duration;
 
 /// Largest backoff: the timeout doubles at most so often before `max_rto` holds anyway.
 const MAX_BACKOFF: u8 = 16;
+/// G of RFC 6298: what a timestamp can tell apart.
+const GRANULARITY: Duration = Duration::from_millis(1);
 /// No round trip counts as longer: an echo may be as old, or as false, as it likes.
 pub(crate) const ROUND_TRIP_MAX: Duration = Duration::from_secs(3_600);
 
+/// Round trips before a timeout, RFC 4015 (0).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// SRTT_prev.
+    srtt: Duration,
+    /// RTTVAR_prev.
+    rttvar: Duration,
+}
+
 impl RttState {
+    /// What a timeout finds; `None` before the first sample.
+    pub(crate) fn before_timeout(&self) -> Option<Before> {
+        let srtt = (self.srtt? + GRANULARITY * 2).min(ROUND_TRIP_MAX);
+        let rttvar = self.rttvar;
+        Some(Before { srtt, rttvar })
+    }
+
     /// Before the first sample.
     pub(crate) fn new(config: &Config) -> RttState {
         RttState {
@@ -52,6 +70,19 @@ impl RttState {
         }
         let variance = self.variance.max(config.min_rto);
         self.rto = (self.srtt.unwrap_or(rtt) + variance).min(config.max_rto);
+    }
+
+    /// The first sample after a timeout that was none, RFC 4015 (9): the path is slower than was
+    /// thought, so the timer is no more eager than it was before, or than for a first sample.
+    pub(crate) fn relearn(&mut self, before: Before, rtt: Duration, max: u64, config: &Config) {
+        let rtt = rtt.min(ROUND_TRIP_MAX);
+        let srtt = before.srtt.max(rtt);
+        self.srtt = Some(srtt);
+        self.rttvar = before.rttvar.max(rtt / 2);
+        self.variance = (self.rttvar * 4).max(config.min_rto);
+        self.variance_peak = self.variance;
+        self.round_end = max;
+        self.rto = (srtt + self.variance).min(config.max_rto);
     }
 
     fn note_deviation(&mut self, srtt: Duration, rtt: Duration) {

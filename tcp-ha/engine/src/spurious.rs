@@ -1,10 +1,13 @@
 //! Undoing what was done about a loss that was none: D-SACK (RFC 3708), timestamps (Eifel,
 //! RFC 3522 and RFC 4015), F-RTO (RFC 5682).
 
+use crate::config::Config;
 use crate::connection::{Connection, Context};
 use crate::recovery::Phase;
+use crate::rtt::Before;
 use crate::segment::Segment;
 use crate::seq::SeqNum;
+use core::time::Duration;
 
 /// What is needed to take a reduction back. Not part of a checkpoint.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +24,38 @@ pub(crate) struct Undo {
     pub(crate) prior_ssthresh: Option<u32>,
 }
 
+/// After a timeout: what the timer learns of it, should it prove spurious (RFC 4015).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Response {
+    /// SND.MAX at the timeout: what lies behind was sent later.
+    sent: u64,
+    before: Before,
+    /// It was spurious.
+    proved: bool,
+}
+
 impl Connection {
+    /// The retransmission timer fired for the first time in a row.
+    pub(crate) fn begin_response(&mut self) {
+        let before = self.rtt.before_timeout();
+        self.recovery.response = before.map(|before| Response {
+            sent: self.send.max,
+            before,
+            proved: false,
+        });
+    }
+
+    /// Takes a round trip in.
+    pub(crate) fn learn(&mut self, rtt: Duration, config: &Config) {
+        let (una, max) = (self.send.una, self.send.max);
+        let ripe = |response: &Response| response.proved && una > response.sent;
+        match self.recovery.response.take_if(|response| ripe(response)) {
+            Some(response) => self.rtt.relearn(response.before, rtt, max, config),
+            None => self.rtt.sample(rtt, una, max, config),
+        }
+        self.recovery.backoff = 0;
+    }
+
     /// A reduction begins that may be taken back.
     pub(crate) fn begin_undo(&mut self) {
         let undo = &mut self.recovery.undo;
@@ -74,6 +108,9 @@ impl Connection {
             self.congestion.ssthresh = self.congestion.ssthresh.max(ssthresh);
         }
         undo.marker = None;
+        if let Some(response) = &mut self.recovery.response {
+            response.proved = true;
+        }
         ctx.counters.spurious_recoveries += 1;
         self.recovery.rack.look_again();
     }

@@ -156,6 +156,31 @@ fn a_timeout_by_a_delay_is_taken_back() {
 }
 
 #[test]
+fn after_a_spurious_timeout_the_timer_starts_from_the_first_new_sample() {
+    for (sack, timestamps) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut wire = path(Config {
+            sack,
+            timestamps,
+            ..Config::default()
+        });
+        wire.send(A, &pattern(200 * MSS));
+        hold_all(&mut wire, ms(240));
+        wire.weather.delay = ms(250);
+        wire.run_until(|wire| counters(wire).timeouts == 1);
+        let sent = wire.info(A).snd_max;
+        wire.run_until(|wire| counters(wire).spurious_recoveries == 1);
+        // RFC 4015 (9), with the first round trip of what was not sent before the timeout.
+        wire.run_until(|wire| wire.info(A).snd_una > sent);
+        let after = wire.info(A);
+        let srtt = after.srtt.unwrap();
+        assert!(srtt >= ms(499), "{srtt:?}, {sack} {timestamps}");
+        assert!(after.rto >= srtt * 3, "{:?} of {srtt:?}", after.rto);
+        settle(&mut wire);
+        assert_eq!(counters(&wire).timeouts, 1, "{sack} {timestamps}");
+    }
+}
+
+#[test]
 fn a_timeout_by_a_loss_is_not_taken_back() {
     for (sack, timestamps) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut wire = path(Config {
@@ -173,6 +198,7 @@ fn a_timeout_by_a_loss_is_not_taken_back() {
         settle(&mut wire);
         assert_eq!(counters(&wire).spurious_recoveries, 0);
         assert!(wire.info(A).ssthresh < before.cwnd);
+        assert!(wire.info(A).srtt.unwrap() < ms(100), "nothing to learn");
     }
 }
 

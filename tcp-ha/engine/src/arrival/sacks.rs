@@ -96,9 +96,7 @@ impl Connection {
             self.note_path_rtt(ctx, rtt);
         }
         if let Some(rtt) = rtt {
-            let (una, max) = (self.send.una, self.send.max);
-            self.rtt.sample(rtt, una, max, ctx.config);
-            self.recovery.backoff = 0;
+            self.learn(rtt, ctx.config);
         }
     }
 
