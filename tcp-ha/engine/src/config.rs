@@ -12,7 +12,8 @@ pub struct Config {
     /// Octets the peer may send ahead of READ; the window scale follows from it.
     /// 2 KiB to 1 GiB.
     pub receive_capacity: usize,
-    /// Connections in any state. At least 1.
+    /// Connections in any state. At least 1. Where a new one finds no room, the oldest in
+    /// TIME-WAIT is given up for it.
     pub max_connections: usize,
     /// Connections in SYN-RECEIVED that a listener opened. Beyond it nothing is
     /// kept of a SYN: see `syn_cookies`. At least 1.

@@ -87,6 +87,8 @@ pub(crate) struct Connection {
     pub(crate) half_open: bool,
     /// Counted among those whose user is gone.
     pub(crate) orphan: bool,
+    /// Entry among those in TIME-WAIT: when that ends.
+    pub(crate) waits_until: Option<Instant>,
     /// In the engine's list of changed connections.
     pub(crate) dirty: bool,
     /// Entry in the timer queue.
@@ -234,6 +236,7 @@ impl Connection {
             cause: None,
             half_open: false,
             orphan: false,
+            waits_until: None,
             dirty: false,
             armed: None,
         }
@@ -270,6 +273,7 @@ impl Connection {
             cause: _,
             half_open: _,
             orphan: _,
+            waits_until: _,
             dirty: _,
             armed: _,
         } = self;

@@ -32,6 +32,8 @@ drop_reasons! {
     NoConnection => "no_connection",
     /// `Config::max_half_open` or the listener's backlog is reached.
     HalfOpenFull => "half_open_full",
+    /// As many connections as the listener's backlog wait for their user.
+    AcceptQueueFull => "accept_queue_full",
     /// `Config::max_connections` is reached.
     ConnectionsFull => "connections_full",
     /// TTL or hop limit below what is asked of the peer (RFC 5082).
@@ -117,6 +119,9 @@ pub struct Counters {
     pub cookies_taken: u64,
     /// Connections reset because their user was gone and `Config::max_orphans` was reached.
     pub orphans_dropped: u64,
+    /// Connections in TIME-WAIT deleted before their time, since `Config::max_connections` was
+    /// reached.
+    pub time_waits_given_up: u64,
     /// ICMP errors that were about nothing on the way (RFC 5927).
     pub icmp_ignored: u64,
     /// Connections taken up from a checkpoint.

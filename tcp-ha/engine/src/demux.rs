@@ -16,6 +16,30 @@ pub(crate) struct Listener {
     pub(crate) backlog: usize,
     /// Connections of this listener in SYN-RECEIVED.
     pub(crate) half_open: usize,
+    /// Connections that were established and that the user has not taken; `None` where he takes
+    /// each at once.
+    pub(crate) waiting: Option<usize>,
+}
+
+impl Listener {
+    /// No further connection may be half open.
+    pub(crate) fn is_full(&self) -> bool {
+        self.half_open + self.waiting.unwrap_or(0) >= self.backlog
+    }
+
+    /// No further connection may wait for the user.
+    pub(crate) fn queue_is_full(&self) -> bool {
+        self.waiting
+            .is_some_and(|waiting| waiting >= self.backlog.max(1))
+    }
+
+    /// A connection is half open no more, since it was established, or is gone.
+    pub(crate) fn leave_half_open(&mut self, established: bool) {
+        self.half_open = self.half_open.saturating_sub(1);
+        if let Some(waiting) = self.waiting.as_mut().filter(|_| established) {
+            *waiting += 1;
+        }
+    }
 }
 
 /// Tables of connections and listeners. Hash order is never walked.
@@ -92,6 +116,7 @@ impl Demux {
                 options,
                 backlog,
                 half_open: 0,
+                waiting: None,
             },
         );
         Ok(id)

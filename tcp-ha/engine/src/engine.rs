@@ -4,6 +4,7 @@ mod calls;
 mod cookies;
 mod input;
 mod replication;
+mod room;
 mod security;
 
 use crate::auth::SecurityTable;
@@ -19,6 +20,7 @@ use crate::secrets::Secrets;
 use crate::state::{Opener, State};
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
+use room::TimeWaits;
 use std::collections::BTreeMap;
 
 pub use security::Arrival;
@@ -45,6 +47,7 @@ pub struct Engine {
     next_id: u64,
     half_open: usize,
     orphans: usize,
+    time_waits: TimeWaits,
     resets: RateLimit,
     ports_taken: u64,
     security: SecurityTable,
@@ -64,6 +67,7 @@ impl Engine {
             next_id: 1,
             half_open: 0,
             orphans: 0,
+            time_waits: TimeWaits::default(),
             resets: RateLimit::default(),
             ports_taken: 0,
             security: SecurityTable::default(),
@@ -129,7 +133,7 @@ impl Engine {
             if let Opener::Passive(listener) = connection.identity.opener
                 && let Some(listener) = self.demux.listener_mut(listener)
             {
-                listener.half_open = listener.half_open.saturating_sub(1);
+                listener.leave_half_open(connection.cause.is_none());
             }
         }
         let lingers =
@@ -142,6 +146,7 @@ impl Engine {
                 self.orphans -= 1;
             }
         }
+        self.time_waits.follow(connection);
         let deadline = match connection.cause {
             Some(_) => None,
             None => connection.deadline(),
@@ -154,8 +159,9 @@ impl Engine {
         }
     }
 
-    fn adopt(&mut self, connection: Connection) {
+    fn adopt(&mut self, mut connection: Connection) {
         let id = connection.id;
+        self.time_waits.follow(&mut connection);
         self.next_id = self.next_id.max(id.0.saturating_add(1));
         self.demux.insert(connection.identity.tuple, id);
         self.connections.insert(id, Box::new(connection));

@@ -1,6 +1,6 @@
 //! 3.10.7.4, fifth: check the ACK field.
 
-use super::{Arriving, DONE, GO_ON, Step};
+use super::{Arriving, DONE, Door, GO_ON, Step};
 use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::{CloseCause, Event};
@@ -8,7 +8,12 @@ use crate::segment::{Flags, Segment};
 use crate::state::{Opener, State};
 
 impl Connection {
-    pub(super) fn check_ack(&mut self, ctx: &mut Context<'_>, arriving: &Arriving<'_>) -> Step {
+    pub(super) fn check_ack(
+        &mut self,
+        ctx: &mut Context<'_>,
+        arriving: &Arriving<'_>,
+        door: Door,
+    ) -> Step {
         if !arriving.flags.has(Flags::ACK) {
             return self.drop_segment(ctx, DropReason::MissingAck);
         }
@@ -21,6 +26,10 @@ impl Connection {
             if ack.is_none_or(|ack| ack <= self.send.una || ack > self.send.max) {
                 self.reset_stray(ctx, segment);
                 return self.drop_segment(ctx, DropReason::AckTooNew);
+            }
+            let passive = matches!(self.identity.opener, Opener::Passive(_));
+            if passive && door == Door::Shut {
+                return self.drop_segment(ctx, DropReason::AcceptQueueFull);
             }
             self.establish(ctx, arriving);
         }

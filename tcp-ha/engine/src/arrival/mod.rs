@@ -60,13 +60,24 @@ pub(crate) enum Outcome {
     Reopen(SeqNum),
 }
 
+/// The listener on the socket that a segment came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// There is none.
+    None,
+    /// It takes connections.
+    Open,
+    /// As many as its backlog wait for their user.
+    Shut,
+}
+
 impl Connection {
     /// RFC 9293 3.10.7.3 and 3.10.7.4; the caller has dealt with CLOSED and LISTEN.
     pub(crate) fn arrive(
         &mut self,
         ctx: &mut Context<'_>,
         segment: &Segment<'_>,
-        may_reopen: bool,
+        door: Door,
     ) -> Outcome {
         self.tally.segments_in += 1;
         self.tally.last_received_at = Some(ctx.now);
@@ -74,20 +85,27 @@ impl Connection {
             self.arrive_in_syn_sent(ctx, segment);
             return Outcome::Done;
         }
-        if may_reopen && let Some(iss_floor) = self.reopens(segment) {
+        if door == Door::Open
+            && let Some(iss_floor) = self.reopens(segment)
+        {
             return Outcome::Reopen(iss_floor);
         }
-        let _ = self.arrive_synchronized(ctx, segment);
+        let _ = self.arrive_synchronized(ctx, segment, door);
         Outcome::Done
     }
 
-    fn arrive_synchronized(&mut self, ctx: &mut Context<'_>, segment: &Segment<'_>) -> Step {
+    fn arrive_synchronized(
+        &mut self,
+        ctx: &mut Context<'_>,
+        segment: &Segment<'_>,
+        door: Door,
+    ) -> Step {
         let arriving = self.check_sequence(ctx, segment)?;
         self.check_reset(ctx, &arriving)?;
         // Third, security: RFC 9293 A.1, not implemented.
         let arriving = self.check_syn(ctx, arriving)?;
         self.heard(ctx);
-        self.check_ack(ctx, &arriving)?;
+        self.check_ack(ctx, &arriving, door)?;
         self.check_urgent(&arriving);
         self.take_text(ctx, &arriving)?;
         self.check_fin(ctx, &arriving);

@@ -22,7 +22,8 @@ const REOPEN_DISTANCE: u32 = 65_535 + 2;
 
 impl Engine {
     /// Passive OPEN: takes SYNs to `local`; an unspecified address stands for every address
-    /// of its family. At most `backlog` of its connections are half open at a time.
+    /// of its family. At most `backlog` of its connections are half open at a time; see also
+    /// [`queue_accepted`](Engine::queue_accepted).
     ///
     /// Errors: `InvalidAddress` (port 0, multicast), `AddressInUse`.
     pub fn listen(
@@ -35,6 +36,23 @@ impl Engine {
             return Err(Error::InvalidAddress);
         }
         self.demux.listen(local, options, backlog)
+    }
+
+    /// The user of this listener takes its connections later than they are established: until
+    /// [`accept`](Engine::accept) each counts against the backlog. Where the whole backlog waits
+    /// for him, SYNs are dropped and the ACK that would establish one more is not taken: that
+    /// stays half open, and the peer, asked again by SYN-ACKs, tries again.
+    pub fn queue_accepted(&mut self, id: ListenerId) {
+        if let Some(listener) = self.demux.listener_mut(id) {
+            listener.waiting.get_or_insert(0);
+        }
+    }
+
+    /// The user has taken one of the connections that waited for him; it may have ended since.
+    pub fn accept(&mut self, id: ListenerId) {
+        if let Some(waiting) = self.demux.listener_mut(id).and_then(|l| l.waiting.as_mut()) {
+            *waiting = waiting.saturating_sub(1);
+        }
     }
 
     /// Ends a listener; its connections live on.
@@ -53,7 +71,7 @@ impl Engine {
         options: ConnectionOptions,
         fx: &mut Effects,
     ) -> Result<ConnectionId, Error> {
-        if self.connections.len() >= self.config.max_connections {
+        if !self.may_have_room() {
             return Err(Error::TooManyConnections);
         }
         let port = if local.port() == 0 { 1 } else { local.port() };
@@ -71,6 +89,9 @@ impl Engine {
             tuple.local.set_port(port);
         }
         let iss_floor = self.make_way(now, &tuple, fx)?;
+        if !self.make_room(now, fx) {
+            return Err(Error::TooManyConnections);
+        }
         self.counters.active_opens += 1;
         let id = self.open(now, tuple, Opener::Active, options, iss_floor, fx);
         self.with(now, id, fx, |connection, ctx| {

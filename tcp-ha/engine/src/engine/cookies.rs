@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// The connection that the ACK of a cookie brings back, about to take that ACK; `None` where
-    /// it answers no cookie of ours, or there is no room.
+    /// it answers no cookie of ours, an error where there is no room.
     pub(super) fn take_cookie(
         &mut self,
         now: Instant,
@@ -59,18 +59,26 @@ impl Engine {
         tuple: FourTuple,
         segment: &Segment<'_>,
         fx: &mut Effects,
-    ) -> Option<ConnectionId> {
+    ) -> Result<Option<ConnectionId>, DropReason> {
         let flags = segment.header.flags;
         let plain = flags.has(Flags::ACK) && !flags.has(Flags::SYN) && !flags.has(Flags::RST);
         if !self.config.syn_cookies || !plain {
-            return None;
+            return Ok(None);
         }
         let iss = SeqNum(segment.header.ack.0.wrapping_sub(1));
         let irs = SeqNum(segment.header.seq.0.wrapping_sub(1));
-        let kept = cookie::taste(&self.secrets.cookie, &tuple, irs, iss, now)?;
-        if self.connections.len() >= self.config.max_connections {
-            self.counters.count_drop(DropReason::ConnectionsFull);
-            return None;
+        let Some(kept) = cookie::taste(&self.secrets.cookie, &tuple, irs, iss, now) else {
+            return Ok(None);
+        };
+        if self
+            .demux
+            .listener(listener)
+            .is_some_and(|l| l.queue_is_full())
+        {
+            return Err(DropReason::AcceptQueueFull);
+        }
+        if !self.make_room(now, fx) {
+            return Err(DropReason::ConnectionsFull);
         }
         let timestamps = segment
             .options
@@ -103,10 +111,12 @@ impl Engine {
         if let Some(timestamps) = timestamps {
             connection.rtt.tsval_sent = timestamps.echo;
         }
+        connection.half_open = true;
+        self.enter_half_open(listener);
         self.adopt(connection);
         self.counters.passive_opens += 1;
         self.counters.cookies_taken += 1;
-        Some(id)
+        Ok(Some(id))
     }
 
     /// A connection in SYN-RECEIVED that has said nothing and is in no table.

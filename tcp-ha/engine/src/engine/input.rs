@@ -1,9 +1,9 @@
 //! What comes from outside: segments, ICMP, time.
 
 use super::{Arrival, Engine};
-use crate::arrival::Outcome;
 use crate::arrival::closed::reset_for;
 use crate::arrival::listen::{Knock, knock};
+use crate::arrival::{Door, Outcome};
 use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::{CloseCause, Effects, Envelope};
@@ -77,9 +77,14 @@ impl Engine {
         segment: &Segment<'_>,
         fx: &mut Effects,
     ) {
-        let may_reopen = self.demux.listener_for(tuple.local).is_some();
+        let listener = self.demux.listener_for(tuple.local);
+        let door = match listener.and_then(|listener| self.demux.listener(listener)) {
+            None => Door::None,
+            Some(listener) if listener.queue_is_full() => Door::Shut,
+            Some(_) => Door::Open,
+        };
         let outcome = self.with(now, id, fx, |connection, ctx| {
-            let outcome = connection.arrive(ctx, segment, may_reopen);
+            let outcome = connection.arrive(ctx, segment, door);
             match outcome {
                 Outcome::Done => connection.transmit(ctx),
                 Outcome::Reopen(_) => connection.delete(CloseCause::Normal),
@@ -117,7 +122,8 @@ impl Engine {
         }
     }
 
-    /// True where the segment brings back a connection of which a cookie was given out.
+    /// True where the segment brings back a cookie of ours; where there is no room for its
+    /// connection now, the peer is not answered and tries again.
     fn arrive_with_cookie(
         &mut self,
         now: Instant,
@@ -127,12 +133,11 @@ impl Engine {
         fx: &mut Effects,
     ) -> bool {
         match self.take_cookie(now, listener, tuple, segment, fx) {
-            Some(id) => {
-                self.arrive(now, id, tuple, segment, fx);
-                true
-            }
-            None => false,
+            Ok(Some(id)) => self.arrive(now, id, tuple, segment, fx),
+            Ok(None) => return false,
+            Err(reason) => self.counters.count_drop(reason),
         }
+        true
     }
 
     fn answer_unknown(
@@ -173,13 +178,14 @@ impl Engine {
         iss_floor: Option<SeqNum>,
         fx: &mut Effects,
     ) -> Result<(), DropReason> {
-        if self.connections.len() >= self.config.max_connections {
-            return Err(DropReason::ConnectionsFull);
-        }
-        let Some(listener) = self.demux.listener_mut(listener_id) else {
+        let Some(listener) = self.demux.listener(listener_id) else {
             return Err(DropReason::NoConnection);
         };
-        if self.half_open >= self.config.max_half_open || listener.half_open >= listener.backlog {
+        let (options, is_full) = (listener.options, listener.is_full());
+        if listener.queue_is_full() {
+            return Err(DropReason::AcceptQueueFull);
+        }
+        if self.half_open >= self.config.max_half_open || is_full {
             // The ISS of a new incarnation must not lie before the old one's; a cookie's may.
             if !self.config.syn_cookies || iss_floor.is_some() {
                 return Err(DropReason::HalfOpenFull);
@@ -187,9 +193,10 @@ impl Engine {
             self.send_cookie(now, listener_id, tuple, segment, fx);
             return Ok(());
         }
-        listener.half_open += 1;
-        self.half_open += 1;
-        let options = listener.options;
+        if !self.make_room(now, fx) {
+            return Err(DropReason::ConnectionsFull);
+        }
+        self.enter_half_open(listener_id);
         self.counters.passive_opens += 1;
         let opener = Opener::Passive(listener_id);
         let id = self.open(now, tuple, opener, options, iss_floor, fx);
@@ -201,6 +208,14 @@ impl Engine {
             connection.transmit(ctx);
         });
         opened.map_err(|_| DropReason::NoConnection)
+    }
+
+    /// One more connection of this listener is half open.
+    pub(super) fn enter_half_open(&mut self, listener: ListenerId) {
+        self.half_open += 1;
+        if let Some(listener) = self.demux.listener_mut(listener) {
+            listener.half_open += 1;
+        }
     }
 
     /// Creates a connection that has said nothing yet.
