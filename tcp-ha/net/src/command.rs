@@ -23,6 +23,8 @@ pub(crate) enum Command {
         listening: Listening,
         reply: oneshot::Sender<io::Result<Accepting>>,
     },
+    /// A connection that waited for the daemon was taken.
+    Accepted(ListenerId),
     Unlisten(ListenerId),
     Connect {
         local: SocketAddr,

@@ -26,4 +26,7 @@ pub use stack::Stack;
 pub use status::{ConnectionStatus, NodeCountersStatus, Role, Status, TakeoverStatus};
 pub use stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
 pub use tcp_ha_core::{DownReason, Protection, Readiness, SendMode};
-pub use tcp_ha_engine::{ConnectionId, ConnectionOptions, KeepaliveConfig, ReceiveMode};
+pub use tcp_ha_engine::{
+    CongestionAlgorithm, ConnectionId, ConnectionInfo, ConnectionOptions, Instant, KeepaliveConfig,
+    ReceiveMode, RecoveryPhase, RunningTimers, State, Tally, Unreachable,
+};

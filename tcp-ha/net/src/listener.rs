@@ -13,7 +13,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub struct ListenOptions {
     /// TCP and IP options of each.
     pub connection: ConnectionOptions,
-    /// Connections that are half open or not yet accepted, at most.
+    /// Connections that are half open or not yet accepted, at most. Beyond it a peer stays half open and tries again; those of a
+    /// dead active do not count.
     pub backlog: usize,
     /// How they are protected, from the first octet on; `None`: not.
     pub protection: Option<Protection>,
@@ -53,7 +54,14 @@ impl Default for ConnectOptions {
 pub(crate) struct Accepting {
     pub(crate) id: ListenerId,
     pub(crate) local: SocketAddr,
-    pub(crate) streams: UnboundedReceiver<TcpStream>,
+    pub(crate) streams: UnboundedReceiver<Waiting>,
+}
+
+/// A stream that waits for `accept`.
+pub(crate) struct Waiting {
+    pub(crate) stream: TcpStream,
+    /// It counts against the backlog.
+    pub(crate) counts: bool,
 }
 
 /// Accepts connections, those of a dead active first. Dropping it ends listening; connections go on.
@@ -75,8 +83,12 @@ impl TcpListener {
     /// # Errors
     /// The node has ended.
     pub async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let stream = self.accepting.streams.recv().await;
-        let stream = stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
+        let waiting = self.accepting.streams.recv().await;
+        let Waiting { stream, counts } =
+            waiting.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
+        if counts {
+            self.commands.call(Command::Accepted(self.accepting.id));
+        }
         let peer = stream.peer_addr();
         Ok((stream, peer))
     }

@@ -35,6 +35,17 @@ impl Active {
         Ok(id)
     }
 
+    /// The daemon takes connections of this listener later than they are established: each counts against the backlog until
+    /// [`accept`](Active::accept).
+    pub fn queue_accepted(&mut self, id: ListenerId) {
+        self.engine.queue_accepted(id);
+    }
+
+    /// The daemon has taken one of the connections that waited for it.
+    pub fn accept(&mut self, id: ListenerId) {
+        self.engine.accept(id);
+    }
+
     /// Ends a passive open; its connections go on.
     pub fn unlisten(&mut self, id: ListenerId) {
         self.engine.unlisten(id);

@@ -213,7 +213,14 @@ impl Driver {
         let done = match call {
             Command::Listen { listening, reply } => {
                 let accepting = active.listen(&listening).map_err(io_error);
-                let _ = reply.send(accepting.map(|id| self.streams.listen(id, listening.local)));
+                let _ = reply.send(accepting.map(|id| {
+                    active.queue_accepted(id);
+                    self.streams.listen(id, listening.local)
+                }));
+                Ok(())
+            }
+            Command::Accepted(id) => {
+                active.accept(id);
                 Ok(())
             }
             Command::Unlisten(id) => {

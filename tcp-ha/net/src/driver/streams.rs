@@ -2,7 +2,7 @@
 
 use crate::command::Commands;
 use crate::handle::Shared;
-use crate::listener::Accepting;
+use crate::listener::{Accepting, Waiting};
 use crate::stream::{Inbound, TcpStream};
 use std::collections::HashMap;
 use std::io;
@@ -24,7 +24,7 @@ struct Side {
 
 struct Listening {
     local: SocketAddr,
-    accepted: mpsc::UnboundedSender<TcpStream>,
+    accepted: mpsc::UnboundedSender<Waiting>,
 }
 
 /// See the module's text.
@@ -101,7 +101,8 @@ impl Streams {
                 && (local.ip().is_unspecified() || local.ip() == socket.ip())
         };
         for stream in self.orphans.extract_if(.., listens) {
-            let _ = accepted.send(stream);
+            let counts = false;
+            let _ = accepted.send(Waiting { stream, counts });
         }
         self.listening.insert(id, Listening { local, accepted });
         Accepting { id, local, streams }
@@ -124,7 +125,8 @@ impl Streams {
                 let stream = active.stream_start(id).map(|start| self.open_fresh(start));
                 if let (Some(stream), Some(listening)) = (stream, self.listening.get(&listener)) {
                     // A listener that is gone drops the stream, which closes it.
-                    let _ = listening.accepted.send(stream);
+                    let counts = true;
+                    let _ = listening.accepted.send(Waiting { stream, counts });
                 }
             }
             NodeEvent::Connected { id, .. } => {
