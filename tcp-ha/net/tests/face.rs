@@ -4,11 +4,10 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use tcp_ha_engine::State;
 use tcp_ha_link::{DeviceConfig, DeviceKind, LinkAddress};
 use tcp_ha_net::{
-    Begin, ConnectOptions, ConnectionOptions, ListenOptions, Stack, StackConfig, StackEvents,
-    TcpInfo, TcpStream,
+    Begin, ConnectOptions, ConnectionOptions, ListenOptions, Readiness, Stack, StackConfig,
+    StackEvents, State, TcpInfo, TcpStream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -30,15 +29,19 @@ impl Drop for Node {
 }
 
 async fn node(segment: &str, host: u8) -> Node {
+    let name = format!("tcp-ha-face-{}-{segment}-{host}", std::process::id());
+    let register = std::env::temp_dir().join(name);
+    begin(segment, host, Begin::Active, register).await
+}
+
+async fn begin(segment: &str, host: u8, begin: Begin, register: PathBuf) -> Node {
     let device = DeviceConfig {
         kind: DeviceKind::Memory,
         name: segment.to_owned(),
     };
-    let name = format!("tcp-ha-face-{}-{segment}-{host}", std::process::id());
-    let register = std::env::temp_dir().join(name);
     let address = IpAddr::from([10, 98, 0, host]);
     let mut config = StackConfig::new(segment, device, register.clone());
-    config.begin = Begin::Active;
+    config.begin = begin;
     config.mac = LinkAddress([2, 0, 0, 0, 0, host]);
     config.addresses = vec![(address, 24)];
     let (stack, events) = Stack::start(config).await.expect("a node");
@@ -117,6 +120,89 @@ async fn a_connection_tells_of_itself() {
     assert_eq!(told.last_text_age(), None, "the other end said nothing");
     let told = info(&accepted, |_| true).await;
     assert_eq!(told.connection.tally.octets_in, 5_000);
+}
+
+#[tokio::test]
+async fn a_connection_tells_of_itself_while_the_gate_is_shut() {
+    let (client, server) = (node("shut", 1).await, node("shut", 2).await);
+    let standby = begin("shut", 2, Begin::Standby, server.register.clone()).await;
+    within(async {
+        while !server.stack.status().await.expect("a node").protected {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let listen = server.stack.listen(server.socket, ListenOptions::default());
+    let mut listener = within(listen).await.expect("a free port");
+    let local = SocketAddr::new(client.socket.ip(), 0);
+    let options = unprotected(ConnectionOptions::default());
+    let connect = client.stack.connect(local, server.socket, options);
+    let mut stream = within(connect).await.expect("somebody listens");
+    let (mut accepted, _) = within(listener.accept()).await.expect("a connection");
+    info(&accepted, |info| info.readiness == Readiness::Ready).await;
+
+    // The standby is lost while nobody can say so to the register.
+    let away = server.register.with_extension("away");
+    std::fs::rename(&server.register, &away).expect("the register");
+    within(standby.stack.stop()).await;
+    let lost = |info: &TcpInfo| matches!(info.readiness, Readiness::Down(_));
+    let told = info(&accepted, lost).await;
+    accepted.write_all(b"late").await.expect("room");
+    // Its clock stands still, however long one looks.
+    let since = std::time::Instant::now();
+    let again = info(&accepted, |_| since.elapsed() > Duration::from_millis(50)).await;
+    assert_eq!(again.now, told.now);
+    assert_eq!(again.connection.state, State::Established);
+    assert_eq!(again.connection.tally.octets_out, 0);
+    let peer = info(&stream, |_| true).await;
+    assert_eq!(peer.connection.tally.octets_in, 0, "nothing leaves");
+
+    std::fs::rename(&away, &server.register).expect("the register");
+    let mut octets = [0; 4];
+    within(stream.read_exact(&mut octets)).await.expect("them");
+    assert_eq!(&octets, b"late");
+    let told = info(&accepted, |info| info.connection.unacknowledged == 0).await;
+    assert_eq!(told.connection.tally.octets_out, 4);
+}
+
+#[tokio::test]
+async fn beyond_the_backlog_a_peer_waits_until_another_is_accepted() {
+    let (client, server) = (node("backlog", 1).await, node("backlog", 2).await);
+    let listen = ListenOptions {
+        backlog: 1,
+        protection: None,
+        ..ListenOptions::default()
+    };
+    let listen = server.stack.listen(server.socket, listen);
+    let mut listener = within(listen).await.expect("a free port");
+    let local = SocketAddr::new(client.socket.ip(), 0);
+    let options = unprotected(ConnectionOptions::default());
+    let connect = || client.stack.connect(local, server.socket, options);
+    let first = within(connect()).await.expect("somebody listens");
+    let second = connect();
+    tokio::pin!(second);
+    let refused = |drops: &std::collections::BTreeMap<String, u64>| {
+        drops.contains_key("segment: accept_queue_full")
+    };
+    within(async {
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut second => panic!("the queue is full"),
+                status = server.stack.status() => {
+                    if refused(&status.expect("a node").drops) {
+                        break;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let (_, peer) = within(listener.accept()).await.expect("the first");
+    assert_eq!(peer, first.local_addr());
+    let second = within(&mut second).await.expect("room now");
+    let (_, peer) = within(listener.accept()).await.expect("the second");
+    assert_eq!(peer, second.local_addr());
 }
 
 #[tokio::test]
