@@ -197,7 +197,6 @@ fn a_fin_that_comes_again_makes_a_wait_young() {
         ack: state.identity.iss.at(state.send.max),
         flags: Flags::ACK.with(Flags::FIN),
         window: 500,
-        ..Default::default()
     };
     wire.ends[A].id = Some(ids[0]);
     let options = wire.fresh_options(B);

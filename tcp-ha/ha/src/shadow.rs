@@ -356,7 +356,7 @@ impl Shadow {
             });
         }
         let forgotten = if planted!(TrimmedAtSndNxt) {
-            stream_offset(state.send.nxt).min(stream_offset(state.send.end))
+            stream_offset(state.send.max).min(stream_offset(state.send.end))
         } else {
             una_offset(state)
         };

@@ -8,7 +8,6 @@ pub(super) fn spoiled(mut state: ConnectionState) -> ConnectionState {
     let una = state.send.una;
     if planted!(SeqBelowSndMax) {
         state.send.max = una;
-        state.send.nxt = una;
     }
     if planted!(TsvalReset) {
         state.identity.timestamp_offset = state.identity.timestamp_offset.wrapping_sub(LEAP_MS);
