@@ -309,8 +309,12 @@ impl Speaker {
             Action::Down => self.session_down(index),
             Action::Close => {
                 self.session_close(now, conn, index, reason, out);
-                for parked in self.parked(index) {
-                    self.session_event(now, parked, Event::TcpConnected, "", out);
+                let parked = self.parked(index);
+                for parked in &parked {
+                    self.session_event(now, *parked, Event::TcpConnected, "", out);
+                }
+                // Only then what waits there: a replica is told of it when all of them have begun.
+                for parked in parked {
                     self.received(now, parked, &[], out);
                 }
             }

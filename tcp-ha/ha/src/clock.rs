@@ -2,6 +2,9 @@
 
 use tcp_ha_engine::Instant;
 
+/// The largest time, in microseconds, that is believed: far beyond any clock, and far from the end of the numbers.
+const TIME_US_MAX: u64 = 1 << 60;
+
 /// Maps this host's monotonic clock, in microseconds, to the engine's time domain.
 ///
 /// A cold start begins a domain at the local clock. A standby learns the offset from the times that the active stamps on its
@@ -27,13 +30,18 @@ impl Clock {
 
     /// The local time at which the engine's clock will show `at`, if it is not frozen.
     pub fn local(&self, at: Instant) -> u64 {
-        at.as_micros().saturating_add_signed(-self.offset_us)
+        at.as_micros()
+            .saturating_add_signed(self.offset_us.saturating_neg())
     }
 
     /// Takes over the sender's time `time_us`, read at local time `mono_us`.
     ///
     /// A reading is late by the channel's delay, so the largest offset seen is the best; it also keeps the domain from going back.
+    /// A time that no clock comes to teaches nothing.
     pub fn learn(&mut self, time_us: u64, mono_us: u64) {
+        if time_us > TIME_US_MAX || mono_us > TIME_US_MAX {
+            return;
+        }
         let offset = time_us as i64 - mono_us as i64;
         if !self.learned || offset > self.offset_us {
             self.offset_us = offset;
@@ -49,7 +57,8 @@ impl Clock {
     /// Lets the engine's clock go on from where it stood.
     pub fn thaw(&mut self, mono_us: u64) {
         if let Some(at) = self.frozen_at_us.take() {
-            self.offset_us -= mono_us.saturating_sub(at) as i64;
+            let stood_us = i64::try_from(mono_us.saturating_sub(at)).unwrap_or(i64::MAX);
+            self.offset_us = self.offset_us.saturating_sub(stood_us);
         }
     }
 
@@ -80,5 +89,14 @@ mod tests {
         clock.learn(20_000, 10_460); // delayed by 0
         clock.learn(30_000, 20_500); // delayed by 40
         assert_eq!(clock.now(20_500).as_micros(), 30_040);
+    }
+    #[test]
+    fn a_time_that_no_clock_comes_to_teaches_nothing() {
+        let mut clock = Clock::new();
+        clock.learn(10_000, 500);
+        for hostile in [u64::MAX, 1 << 63, i64::MAX as u64] {
+            clock.learn(hostile, 700);
+            assert_eq!(clock.now(700).as_micros(), 10_200);
+        }
     }
 }
