@@ -15,6 +15,8 @@ pub(crate) struct TailLoss {
     pub(crate) timer: Option<Instant>,
     /// Something happened that moves the timer.
     pub(crate) rearm: bool,
+    /// A probe was due and none could leave: the next waits until something moves the timer.
+    pub(crate) held: bool,
     /// TLP.end_seq: SND.MAX when a probe left whose fate is open.
     pub(crate) end: Option<u64>,
     /// TLP.is_retrans: the probe repeated old octets.
@@ -32,9 +34,12 @@ impl Connection {
             && self.recovery.phase.allows_probe();
         if !possible {
             self.recovery.tail.timer = None;
+            self.recovery.tail.held = false;
             return;
         }
-        if core::mem::take(&mut self.recovery.tail.rearm) || self.recovery.tail.timer.is_none() {
+        let moved = core::mem::take(&mut self.recovery.tail.rearm);
+        self.recovery.tail.held &= !moved;
+        if moved || (self.recovery.tail.timer.is_none() && !self.recovery.tail.held) {
             self.recovery.tail.timer = Some(now + self.probe_timeout(now));
         }
     }
@@ -67,6 +72,7 @@ impl Connection {
         if !sent_new {
             let last = self.outstanding.len() as usize - 1;
             if !self.retransmit(ctx, last) {
+                self.recovery.tail.held = true;
                 return;
             }
         }
