@@ -30,7 +30,7 @@ pub enum Ask {
     Routes(Socket),
     /// Hand over to the standby, or say why not
     Switchover(Socket),
-    /// Ask of peers what the [[security]] sections of a file say, instead of what was asked before
+    /// Ask of peers what the "security" sections of a file say, instead of what was asked before
     Security(SocketAndFile),
     /// Announce the routes of a file
     Originate(SocketAndFile),
