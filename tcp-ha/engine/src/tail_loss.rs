@@ -8,6 +8,9 @@ use core::time::Duration;
 /// A probe waits so much longer than two round trips, for ACKs that are being built.
 const SLACK: Duration = Duration::from_millis(2);
 
+/// Below this round trip a delayed ACK (40 ms and more) costs more than a repeated segment.
+const SHORT_PATH: Duration = Duration::from_millis(10);
+
 /// State of probing. Not part of a checkpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TailLoss {
@@ -68,7 +71,11 @@ impl Connection {
         if self.recovery.tail.end.is_some() || self.outstanding.is_empty() {
             return;
         }
-        let sent_new = self.send_probe_of_new(ctx);
+        // On a short path a lone new segment would wait many round trips for the receiver's
+        // delayed ACK, where only ACKs were lost; what it has already is answered at once.
+        let is_short = self.rtt.srtt.is_some_and(|srtt| srtt < SHORT_PATH);
+        let repeats = is_short && self.outstanding.len() > 1;
+        let sent_new = !repeats && self.send_probe_of_new(ctx);
         if !sent_new {
             let last = self.outstanding.len() as usize - 1;
             if !self.retransmit(ctx, last) {

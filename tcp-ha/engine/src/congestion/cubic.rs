@@ -77,32 +77,33 @@ impl Cubic {
     ) -> u32 {
         let cwnd = state.cwnd;
         let epoch = self.epoch.get_or_insert_with(|| Epoch::new(state, now));
+        // RFC 9438 4.3: with every ACK, or a short round trip would be slower than Reno's.
         epoch.acked += acked;
-        let known = self
-            .computed
-            .is_some_and(|(at, of)| of == cwnd && now.saturating_since(at) <= STEP);
-        if known && self.pace > 0 {
-            return self.pace;
-        }
-        self.computed = Some((now, cwnd));
-        let elapsed = now.saturating_since(epoch.start) + rtt;
-        let target = epoch.window_at(elapsed.as_millis() as u64);
-        let mut pace = if target > cwnd {
-            cwnd / (target - cwnd)
-        } else {
-            cwnd.saturating_mul(100)
-        };
-        if state.w_max == 0 {
-            pace = pace.min(FIRST_PACE);
-        }
         let step = (cwnd * RENO_EIGHTHS / 8).max(1);
         epoch.w_est += epoch.acked / step;
         epoch.acked %= step;
-        if epoch.w_est > cwnd {
-            pace = pace.min(cwnd / (epoch.w_est - cwnd));
+        let friendly = match epoch.w_est.saturating_sub(cwnd) {
+            0 => u32::MAX,
+            ahead => cwnd / ahead,
+        };
+        let known = self
+            .computed
+            .is_some_and(|(at, of)| of == cwnd && now.saturating_since(at) <= STEP);
+        if !known || self.pace == 0 {
+            self.computed = Some((now, cwnd));
+            let elapsed = now.saturating_since(epoch.start) + rtt;
+            let target = epoch.window_at(elapsed.as_millis() as u64);
+            self.pace = if target > cwnd {
+                cwnd / (target - cwnd)
+            } else {
+                cwnd.saturating_mul(100)
+            };
+            if state.w_max == 0 {
+                self.pace = self.pace.min(FIRST_PACE);
+            }
+            self.pace = self.pace.max(FASTEST_PACE);
         }
-        self.pace = pace.max(FASTEST_PACE);
-        self.pace
+        self.pace.min(friendly).max(FASTEST_PACE)
     }
 }
 
