@@ -94,11 +94,6 @@ impl<O: Observer> Checker<O> {
         self.counts.truncated |= truncated;
     }
 
-    /// The observer.
-    pub fn observer(&mut self) -> &mut O {
-        &mut self.observer
-    }
-
     /// Ends the capture and gives the report.
     pub fn finish(self) -> Report {
         self.finish_with_observer().0

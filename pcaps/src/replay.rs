@@ -24,9 +24,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use crate::check::{CheckConfig, Checker, Report, Verdict};
+use crate::capture::check_capture;
+use crate::check::{CheckConfig, Report, Verdict};
 use crate::flow::Direction;
-use crate::packet::Packet;
 use crate::reader::{CaptureReader, ReadError};
 use collect::Collector;
 use course::Course;
@@ -78,7 +78,7 @@ pub fn replay_file(path: &Path, config: &ReplayConfig) -> Result<ReplayReport, R
 /// # Errors
 /// It cannot be read, or is damaged.
 pub fn replay_capture<R: Read>(
-    mut reader: CaptureReader<R>,
+    reader: CaptureReader<R>,
     config: &ReplayConfig,
 ) -> Result<ReplayReport, ReadError> {
     let check = CheckConfig {
@@ -86,22 +86,8 @@ pub fn replay_capture<R: Read>(
         interfaces: config.interfaces.clone(),
         ..CheckConfig::default()
     };
-    let mut checker = Checker::with_observer(check, Collector::new(config.octets_max));
-    while let Some(record) = reader.next_record()? {
-        checker.observer().packet += 1;
-        let packet = Packet::parse(
-            record.link_type,
-            record.interface,
-            record.captured,
-            record.wire_len,
-        );
-        match packet {
-            Ok(packet) => checker.packet(record.time, &packet),
-            Err(reason) => checker.skipped(record.time, reason),
-        }
-    }
-    checker.capture_lacks(reader.dropped_by_capture(), reader.is_truncated());
-    let (checked, collector) = checker.finish_with_observer();
+    let collector = Collector::new(config.octets_max);
+    let (checked, collector) = check_capture(reader, check, collector)?;
     Ok(replay(&checked, collector, config))
 }
 

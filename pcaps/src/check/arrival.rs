@@ -208,6 +208,7 @@ impl Tracked {
         court.observer.on_segment(&SegmentSeen {
             flow: &self.flow,
             direction,
+            packet: seen.packet,
             time: seen.time,
             interface: seen.interface,
             link_source: seen.link_source,

@@ -13,6 +13,8 @@ pub struct SegmentSeen<'a> {
     pub flow: &'a Flow,
     /// Who sent it.
     pub direction: Direction,
+    /// Number of its packet in the capture, from 1 on.
+    pub packet: u64,
     /// When it was captured.
     pub time: Timestamp,
     /// Interface that it was captured on.

@@ -11,8 +11,6 @@ use crate::flow::{Ends, FlowId};
 /// Segments by flow.
 #[derive(Debug)]
 pub(super) struct Collector {
-    /// Number of the packet that is being read.
-    pub(super) packet: u64,
     flows: BTreeMap<FlowId, (Ends, Vec<Heard>)>,
     octets_left: usize,
     /// Segments that no room was left for.
@@ -23,7 +21,6 @@ impl Collector {
     /// A collector that keeps at most `octets_max` octets.
     pub(super) fn new(octets_max: usize) -> Collector {
         Collector {
-            packet: 0,
             flows: BTreeMap::new(),
             octets_left: octets_max,
             left_out: 0,
@@ -56,7 +53,7 @@ impl Observer for Collector {
             .or_insert_with(|| (flow.ends, Vec::new()));
         heard.push(Heard {
             time: segment.time,
-            packet: self.packet,
+            packet: segment.packet,
             direction: segment.direction,
             seq: SeqNum(tcp.seg_seq.0),
             ack: SeqNum(tcp.seg_ack.0),
