@@ -35,6 +35,8 @@ pub(crate) const QUICK_ACKS: u32 = 16;
 const DEFAULT_MSS: (u16, u16) = (536, 1_220);
 /// A peer's MSS below this counts as this, or a segment would be all header.
 const MIN_MSS: u16 = 88;
+/// A new incarnation begins so far beyond the old one's SND.MAX (as Linux has it).
+const REOPEN_DISTANCE: u32 = 65_535 + 2;
 /// Octets of the timestamps option with its padding.
 const TIMESTAMPS_LEN: u64 = 12;
 
@@ -132,7 +134,6 @@ impl Connection {
         id: ConnectionId,
         tuple: FourTuple,
         opener: Opener,
-        iss: SeqNum,
         timestamp_offset: u32,
         options: ConnectionOptions,
     ) -> Connection {
@@ -148,7 +149,7 @@ impl Connection {
         let identity = IdentityState {
             tuple,
             opener,
-            iss,
+            iss: SeqNum(0),
             irs: SeqNum(0),
             our_mss,
             peer_mss,
@@ -287,6 +288,12 @@ impl Connection {
             timers: *timers,
             auth: *auth,
         }
+    }
+
+    /// The least ISS of a connection that takes this one's place (RFC 9293 MAY-2).
+    pub(crate) fn successor_iss(&self) -> SeqNum {
+        let snd_max = self.identity.iss.at(self.send.max);
+        SeqNum(snd_max.0.wrapping_add(REOPEN_DISTANCE))
     }
 
     pub(crate) fn state(&self) -> State {

@@ -11,8 +11,6 @@ use core::time::Duration;
 
 /// RFC 7323 5.5: after so long TS.Recent proves nothing.
 const TS_RECENT_LIFE: Duration = Duration::from_secs(24 * 24 * 3_600);
-/// A new incarnation begins so far beyond the old one's SND.MAX (as Linux has it).
-const REOPEN_DISTANCE: u32 = 65_535 + 2;
 
 impl Connection {
     pub(super) fn check_sequence<'a>(
@@ -147,9 +145,6 @@ impl Connection {
             }
             _ => newer_seq,
         };
-        newer.then(|| {
-            let snd_max = self.identity.iss.at(self.send.max);
-            SeqNum(snd_max.0.wrapping_add(REOPEN_DISTANCE))
-        })
+        newer.then(|| self.successor_iss())
     }
 }

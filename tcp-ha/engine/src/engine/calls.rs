@@ -17,8 +17,6 @@ use std::net::{IpAddr, SocketAddr};
 /// A connection in TIME-WAIT that has been silent for so long may be opened anew where
 /// timestamps tell the incarnations apart (RFC 6191).
 const REUSE_AFTER: Duration = Duration::from_secs(1);
-/// A new incarnation begins so far beyond the old one's SND.MAX.
-const REOPEN_DISTANCE: u32 = 65_535 + 2;
 
 impl Engine {
     /// Passive OPEN: takes SYNs to `local`; an unspecified address stands for every address
@@ -140,11 +138,11 @@ impl Engine {
         if !over || !old.identity.timestamps || silent < REUSE_AFTER {
             return Err(Error::AddressInUse);
         }
-        let snd_max = old.identity.iss.at(old.send.max);
+        let iss_floor = old.successor_iss();
         self.with(now, id, fx, |connection, _| {
             connection.delete(CloseCause::Normal)
         })?;
-        Ok(Some(SeqNum(snd_max.0.wrapping_add(REOPEN_DISTANCE))))
+        Ok(Some(iss_floor))
     }
 
     /// SEND: queues as much of `data` as the send buffer takes; returns how many octets.

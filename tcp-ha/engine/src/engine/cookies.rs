@@ -7,7 +7,6 @@ use crate::counters::DropReason;
 use crate::effects::Effects;
 use crate::four_tuple::FourTuple;
 use crate::ids::{ConnectionId, ListenerId};
-use crate::keyed_hash;
 use crate::options::Options;
 use crate::segment::{Flags, Header, Segment};
 use crate::seq::SeqNum;
@@ -129,26 +128,16 @@ impl Engine {
         fx: &mut Effects,
     ) -> Connection {
         let options = self.demux.listener(listener).map(|l| l.options);
-        let offset = keyed_hash::timestamp_offset(&self.secrets.timestamp, &tuple);
+        let (opener, options) = (Opener::Passive(listener), options.unwrap_or_default());
+        // One that only answers a SYN is thrown away after that.
+        let id = ConnectionId::NAMELESS;
+        let mut connection = self.unspoken(now, id, tuple, opener, options, fx);
         let ctx = Context {
             now,
             config: &self.config,
             counters: &mut self.counters,
             fx,
         };
-        let mut connection = Connection::new(
-            &ctx,
-            // It is thrown away after its SYN-ACK.
-            ConnectionId::NAMELESS,
-            tuple,
-            Opener::Passive(listener),
-            SeqNum(0),
-            offset,
-            options.unwrap_or_default(),
-        );
-        if let Some(security) = self.security.peer(tuple.remote.ip()) {
-            connection.secure(security);
-        }
         connection.take_syn(&ctx, syn);
         connection.follow_key(syn);
         // As far as a SYN-ACK can say: that edge holds from then on.

@@ -4,6 +4,7 @@ use super::{Arrival, Engine};
 use crate::arrival::closed::reset_for;
 use crate::arrival::listen::{Knock, knock};
 use crate::arrival::{Door, Outcome};
+use crate::config::ConnectionOptions;
 use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::{CloseCause, Effects, Envelope};
@@ -13,7 +14,7 @@ use crate::keyed_hash;
 use crate::options::Options;
 use crate::segment::Segment;
 use crate::seq::SeqNum;
-use crate::state::Opener;
+use crate::state::{Opener, State};
 use crate::time::Instant;
 use crate::unreachable::Unreachable;
 use std::net::{IpAddr, SocketAddr};
@@ -77,12 +78,7 @@ impl Engine {
         segment: &Segment<'_>,
         fx: &mut Effects,
     ) {
-        let listener = self.demux.listener_for(tuple.local);
-        let door = match listener.and_then(|listener| self.demux.listener(listener)) {
-            None => Door::None,
-            Some(listener) if listener.queue_is_full() => Door::Shut,
-            Some(_) => Door::Open,
-        };
+        let door = self.door_before(id, tuple.local);
         let outcome = self.with(now, id, fx, |connection, ctx| {
             let outcome = connection.arrive(ctx, segment, door);
             match outcome {
@@ -93,6 +89,21 @@ impl Engine {
         });
         if let Ok(Outcome::Reopen(iss_floor)) = outcome {
             self.arrive_unconnected(now, tuple, segment, Some(iss_floor), fx);
+        }
+    }
+
+    /// The listener on `local`, in the states in which an arrival may need it; elsewhere it is
+    /// not looked for.
+    fn door_before(&self, id: ConnectionId, local: SocketAddr) -> Door {
+        let state = self.connections.get(&id).map(|found| found.state());
+        if !matches!(state, Some(State::SynReceived | State::TimeWait)) {
+            return Door::None;
+        }
+        let listener = self.demux.listener_for(local);
+        match listener.and_then(|listener| self.demux.listener(listener)) {
+            None => Door::None,
+            Some(listener) if listener.queue_is_full() => Door::Shut,
+            Some(_) => Door::Open,
         }
     }
 
@@ -224,7 +235,7 @@ impl Engine {
         now: Instant,
         tuple: FourTuple,
         opener: Opener,
-        options: crate::config::ConnectionOptions,
+        options: ConnectionOptions,
         iss_floor: Option<SeqNum>,
         fx: &mut Effects,
     ) -> ConnectionId {
@@ -234,6 +245,22 @@ impl Engine {
             Some(floor) if by_clock.before(floor) => floor,
             _ => by_clock,
         };
+        let mut connection = self.unspoken(now, id, tuple, opener, options, fx);
+        connection.identity.iss = iss;
+        self.adopt(connection);
+        id
+    }
+
+    /// A connection that has said nothing and is in no table; its ISS is not chosen yet.
+    pub(super) fn unspoken(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        tuple: FourTuple,
+        opener: Opener,
+        options: ConnectionOptions,
+        fx: &mut Effects,
+    ) -> Connection {
         let timestamp_offset = keyed_hash::timestamp_offset(&self.secrets.timestamp, &tuple);
         let ctx = Context {
             now,
@@ -241,13 +268,11 @@ impl Engine {
             counters: &mut self.counters,
             fx,
         };
-        let mut connection =
-            Connection::new(&ctx, id, tuple, opener, iss, timestamp_offset, options);
+        let mut connection = Connection::new(&ctx, id, tuple, opener, timestamp_offset, options);
         if let Some(security) = self.security.peer(tuple.remote.ip()) {
             connection.secure(security);
         }
-        self.adopt(connection);
-        id
+        connection
     }
 
     /// An ICMP error about a segment of ours with sequence number `seq`. Only a hard one ends a
