@@ -2,27 +2,15 @@
 
 mod wire;
 
-use std::time::Duration;
 use tcp_ha_engine::segment::{Flags, Header};
 use tcp_ha_engine::*;
 use wire::*;
-
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
 
 fn marked() -> ConnectionOptions {
     ConnectionOptions {
         receive_mode: ReceiveMode::Marked,
         ..nodelay()
     }
-}
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
 }
 
 /// Spends the ACKs that come at once at the start of a connection.

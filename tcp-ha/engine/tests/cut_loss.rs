@@ -6,13 +6,7 @@ use std::time::Duration;
 use tcp_ha_engine::*;
 use wire::*;
 
-const MSS: usize = 1_448;
-
 const SEEDS: u64 = 60;
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 /// Cuts the sender at some step of a bulk transfer through `loss_percent`; returns how long it
 /// took until everything that was on the way had arrived.
@@ -20,10 +14,7 @@ fn repair_time(seed: u64, loss_percent: u64, frames_lost: bool, regenerated: boo
     let mut wire = Wire::new(Config::default());
     wire.dice = Dice(seed);
     wire.weather.delay = ms(10);
-    wire.open(ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    });
+    wire.open(nodelay());
     wire.weather.loss_percent = loss_percent;
     let data = pattern(1_500 * MSS);
     let mut queued = 0;

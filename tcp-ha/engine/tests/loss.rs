@@ -7,19 +7,6 @@ use tcp_ha_engine::segment::{Flags, Header};
 use tcp_ha_engine::*;
 use wire::*;
 
-const MSS: usize = 1_448;
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
-
 fn without_sack() -> Config {
     Config {
         sack: false,
@@ -330,5 +317,29 @@ fn ecn_is_never_offered_nor_agreed_to() {
     for sent in all {
         assert_eq!(sent.header.flags.0 & ece_cwr.0, 0);
         assert!(sent.dscp < 64, "the ECN bits are not part of it");
+    }
+}
+
+#[test]
+fn a_probe_brings_new_octets_but_on_a_short_path_the_last_ones_again() {
+    for (delay, probed) in [(ms(1), 9), (ms(10), 10)] {
+        let mut wire = Wire::new(Config::default());
+        wire.weather.delay = delay;
+        wire.open(nodelay());
+        let start = wire.info(A).snd_max;
+        wire.send(A, &pattern(20 * MSS));
+        assert_eq!(wire.info(A).unacked, 10);
+        wire.flying.clear();
+        wire.run_until(|wire| wire.ends[A].engine.counters().tail_loss_probes == 1);
+        let iss = wire.ends[A]
+            .engine
+            .snapshot(wire.id(A))
+            .unwrap()
+            .identity
+            .iss;
+        let probe = wire.ends[A].sent.last().unwrap();
+        // Offset 0 is position 1.
+        assert_eq!(probe.header.seq, iss.at(start + 1 + probed * MSS as u64));
+        wire.run_until(|wire| wire.ends[B].inbox.len() == 20 * MSS);
     }
 }

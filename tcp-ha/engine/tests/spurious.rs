@@ -6,19 +6,6 @@ use std::time::Duration;
 use tcp_ha_engine::*;
 use wire::*;
 
-const MSS: usize = 1_448;
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
-
 /// An open connection over a path of 20 ms that has carried some segments.
 fn path(config: Config) -> Wire {
     let mut wire = Wire::new(config);
@@ -27,6 +14,18 @@ fn path(config: Config) -> Wire {
     transfer(&mut wire, A, &pattern(60 * MSS));
     wire.run_until(|wire| wire.info(A).unacknowledged == 0);
     wire
+}
+
+/// SACK, timestamps: by what an ACK may tell that nothing was lost.
+const WAYS_TO_KNOW: [(bool, bool); 4] =
+    [(true, true), (true, false), (false, true), (false, false)];
+
+fn path_with(sack: bool, timestamps: bool) -> Wire {
+    path(Config {
+        sack,
+        timestamps,
+        ..Config::default()
+    })
 }
 
 fn counters(wire: &Wire) -> Counters {
@@ -106,10 +105,7 @@ fn a_path_that_reorders_all_the_time_costs_next_to_nothing() {
 #[test]
 fn a_needless_fast_retransmit_is_taken_back() {
     for (timestamps, by) in [(true, "timestamps"), (false, "D-SACK")] {
-        let mut wire = path(Config {
-            timestamps,
-            ..Config::default()
-        });
+        let mut wire = path_with(true, timestamps);
         let before = wire.info(A);
         wire.send(A, &pattern(20 * MSS));
         // Later than the reordering window, and longer than the retransmission lasts.
@@ -131,12 +127,8 @@ fn a_needless_fast_retransmit_is_taken_back() {
 
 #[test]
 fn a_timeout_by_a_delay_is_taken_back() {
-    for (sack, timestamps) in [(true, true), (true, false), (false, true), (false, false)] {
-        let mut wire = path(Config {
-            sack,
-            timestamps,
-            ..Config::default()
-        });
+    for (sack, timestamps) in WAYS_TO_KNOW {
+        let mut wire = path_with(sack, timestamps);
         let before = wire.info(A);
         wire.send(A, &pattern(200 * MSS));
         let flight = u64::from(wire.info(A).unacked);
@@ -157,12 +149,8 @@ fn a_timeout_by_a_delay_is_taken_back() {
 
 #[test]
 fn after_a_spurious_timeout_the_timer_starts_from_the_first_new_sample() {
-    for (sack, timestamps) in [(true, true), (true, false), (false, true), (false, false)] {
-        let mut wire = path(Config {
-            sack,
-            timestamps,
-            ..Config::default()
-        });
+    for (sack, timestamps) in WAYS_TO_KNOW {
+        let mut wire = path_with(sack, timestamps);
         // So few that smoothing alone would still be far off.
         wire.send(A, &pattern(4 * MSS));
         hold_all(&mut wire, ms(240));
@@ -184,12 +172,8 @@ fn after_a_spurious_timeout_the_timer_starts_from_the_first_new_sample() {
 
 #[test]
 fn a_timeout_by_a_loss_is_not_taken_back() {
-    for (sack, timestamps) in [(true, true), (true, false), (false, true), (false, false)] {
-        let mut wire = path(Config {
-            sack,
-            timestamps,
-            ..Config::default()
-        });
+    for (sack, timestamps) in WAYS_TO_KNOW {
+        let mut wire = path_with(sack, timestamps);
         let before = wire.info(A);
         wire.send(A, &pattern(40 * MSS));
         wire.flying.clear();

@@ -7,13 +7,6 @@ use tcp_ha_engine::segment::Flags;
 use tcp_ha_engine::*;
 use wire::*;
 
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
-
 #[test]
 fn a_handshake_takes_three_segments_and_agrees_on_all_options() {
     let wire = Wire::established(Config::default(), nodelay());

@@ -7,17 +7,6 @@ use tcp_ha_engine::segment::Flags;
 use tcp_ha_engine::*;
 use wire::*;
 
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 #[test]
 fn the_timeout_doubles_and_gives_up_in_the_end() {
     let config = Config {

@@ -7,17 +7,6 @@ use tcp_ha_engine::segment::Header;
 use tcp_ha_engine::*;
 use wire::*;
 
-fn nodelay() -> ConnectionOptions {
-    ConnectionOptions {
-        nodelay: true,
-        ..ConnectionOptions::default()
-    }
-}
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 #[test]
 fn nagle_holds_the_second_small_segment_and_the_switch_lets_it_go() {
     for (nodelay, expected) in [(false, 1), (true, 3)] {

@@ -26,6 +26,21 @@ impl Dice {
     }
 }
 
+/// Octets of text in a full segment with timestamps, over IPv4 and an MTU of 1,500.
+pub const MSS: usize = 1_448;
+
+pub fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Small segments leave at once.
+pub fn nodelay() -> ConnectionOptions {
+    ConnectionOptions {
+        nodelay: true,
+        ..ConnectionOptions::default()
+    }
+}
+
 pub const A: usize = 0;
 pub const B: usize = 1;
 
