@@ -291,20 +291,12 @@ fn a_planned_handover_goes_unnoticed_and_is_refused_without_a_ready_pair() {
     });
     world.run_for(5_000);
     let old = world.active().expect("an active");
-    let now_us = world.now_us;
-    let Doing::Active(active) = &mut world.nodes[old].doing else {
-        unreachable!("it speaks")
-    };
-    active.switchover(now_us).expect("all is ready");
+    world.switchover().expect("all is ready");
     world.run_until("the other node speaks", |world| {
         world.active().is_some_and(|at| at != old)
     });
     assert!(matches!(world.nodes[old].doing, Doing::Fenced));
-    let (new, now_us) = (world.active().expect("an active"), world.now_us);
-    let Doing::Active(active) = &mut world.nodes[new].doing else {
-        unreachable!("it speaks")
-    };
-    let refused = active.switchover(now_us).expect_err("nobody stands by");
+    let refused = world.switchover().expect_err("nobody stands by");
     assert!(
         refused.to_string().starts_with("no standby is paired"),
         "{refused}"

@@ -448,9 +448,7 @@ fn an_unprotected_connection_is_left_behind_and_its_peer_told() {
     let engine = world.speaker().engine();
     let id = engine.connections().next().expect("a connection");
     assert_eq!(world.speaker().readiness(id), Readiness::None);
-    let now_us = world.now_us;
-    let active = world.speaker_mut();
-    active.switchover(now_us).expect("nothing is protected");
+    world.switchover().expect("nothing is protected");
     world.run_until("the reset", |world| world.peer.lost());
     assert_eq!(
         world.peer.clients[0].stage,

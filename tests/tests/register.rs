@@ -152,11 +152,7 @@ fn a_handover_of_unknown_outcome_ends_with_one_speaker() {
         let mut world = World::paired(scenario());
         world.turns(20);
         world.register.hide_next_outcome(outcome);
-        let now_us = world.now_us;
-        world
-            .speaker_mut()
-            .switchover(now_us)
-            .expect("all is ready");
+        world.switchover().expect("all is ready");
         world.run_until("the other node speaks", |world| world.active() == Some(1));
         assert!(matches!(world.nodes[0].doing, Doing::Fenced));
         world.finish();
@@ -170,11 +166,7 @@ fn a_handover_of_unknown_outcome_does_not_leave_a_speaker_whose_standby_is_its_o
         let mut world = World::paired(scenario());
         world.turns(20);
         world.register.hide_next_outcome(outcome);
-        let now_us = world.now_us;
-        world
-            .speaker_mut()
-            .switchover(now_us)
-            .expect("all is ready");
+        world.switchover().expect("all is ready");
         world.turns(2);
         world.register.set_unavailable(true);
         world.run_for(50_000);

@@ -355,7 +355,7 @@ impl Shadow {
                 held: connection.received.end(),
             });
         }
-        let forgotten = if planted!(TrimmedAtSndNxt) {
+        let forgotten = if planted!(TrimmedAtSndMax) {
             stream_offset(state.send.max).min(stream_offset(state.send.end))
         } else {
             una_offset(state)

@@ -70,7 +70,7 @@ faults! {
     /// A delta lacks the receive sequence variables.
     DeltaWithoutRecv = "delta-without-recv",
     /// The standby forgets octets once they are sent, not once they are acknowledged.
-    TrimmedAtSndNxt = "trimmed-at-snd-nxt",
+    TrimmedAtSndMax = "trimmed-at-snd-max",
     /// A connection that was not ready is taken over.
     UnreadyTaken = "unready-taken",
     /// A ready connection is left behind.

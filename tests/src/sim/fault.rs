@@ -65,8 +65,11 @@ pub enum Fault {
     ProtectedAnew,
 }
 
+/// Kinds at the head of [`Fault::ALL`] that are meant to end in a takeover.
+const TAKEOVERS: usize = 4;
+
 impl Fault {
-    /// All kinds.
+    /// All kinds: those that are meant to end in a takeover, then [`Fault::CONDITIONS`].
     pub const ALL: [Fault; 28] = [
         Fault::Kill,
         Fault::KillInWrite,
@@ -98,12 +101,12 @@ impl Fault {
         Fault::ProtectedAnew,
     ];
 
+    /// Kinds under which whoever speaks may go on.
+    pub const CONDITIONS: &[Fault] = Fault::ALL.split_at(TAKEOVERS).1;
+
     /// Whether it is meant to end in a takeover.
     pub fn is_takeover(self) -> bool {
-        matches!(
-            self,
-            Fault::Kill | Fault::KillInWrite | Fault::Hang | Fault::HandOver
-        )
+        !Fault::CONDITIONS.contains(&self)
     }
 }
 

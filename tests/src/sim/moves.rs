@@ -16,33 +16,6 @@ const TAKEOVERS: [Fault; 6] = [
     Fault::HandOver,
 ];
 
-const CONDITIONS: [Fault; 24] = [
-    Fault::StandbyDies,
-    Fault::StandbyHangs,
-    Fault::NodeJoins,
-    Fault::ChannelCut,
-    Fault::ChannelLate,
-    Fault::SlowReader,
-    Fault::BatchesHeld,
-    Fault::AcknowledgementsHeld,
-    Fault::ChannelGarbled,
-    Fault::Loss,
-    Fault::Duplication,
-    Fault::Reordering,
-    Fault::Corruption,
-    Fault::Delay,
-    Fault::Partition,
-    Fault::RegisterOut,
-    Fault::UnknownApplied,
-    Fault::UnknownLost,
-    Fault::UnknownAndOut,
-    Fault::ZeroWindow,
-    Fault::ServicePauses,
-    Fault::PeerCloses,
-    Fault::ServiceAborts,
-    Fault::ProtectedAnew,
-];
-
 impl Life {
     /// The active goes, one way or another; nothing happens where there is none.
     pub(super) fn meet_takeover(&mut self) {
@@ -53,8 +26,7 @@ impl Life {
         match fault {
             Fault::Hang => self.world.nodes[at].suspended = true,
             Fault::HandOver => {
-                let now_us = self.world.now_us;
-                if self.world.speaker_mut().switchover(now_us).is_err() {
+                if self.world.switchover().is_err() {
                     return;
                 }
             }
@@ -79,7 +51,7 @@ impl Life {
     }
 
     pub(super) fn meet_condition(&mut self) {
-        let fault = self.dice.pick(&CONDITIONS);
+        let fault = self.dice.pick(Fault::CONDITIONS);
         let met = match fault {
             Fault::StandbyDies | Fault::StandbyHangs | Fault::NodeJoins => {
                 self.meet_at_nodes(fault)

@@ -32,7 +32,7 @@ pub use trace::Trace;
 use crate::wire;
 use ipc::Incarnation;
 use ipc::register::MemoryRegister;
-use tcp_ha::core::{Active, Readiness, Standby};
+use tcp_ha::core::{Active, Readiness, Standby, SwitchoverRefused};
 
 /// Time of one turn.
 pub const TURN_US: u64 = 100;
@@ -204,6 +204,18 @@ impl World {
             Doing::Active(active) => active,
             _ => unreachable!("it speaks"),
         }
+    }
+
+    /// Asks the node that speaks for a planned handover.
+    ///
+    /// # Errors
+    /// It is refused, with the reason.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn switchover(&mut self) -> Result<(), SwitchoverRefused> {
+        let now_us = self.now_us;
+        self.speaker_mut().switchover(now_us)
     }
 
     /// Index of the node that shadows.
