@@ -23,6 +23,7 @@ macro_rules! planted {
 }
 
 pub mod batch;
+pub mod certificates;
 pub mod codec;
 pub mod frame;
 pub mod gate;
@@ -30,6 +31,7 @@ pub mod heartbeat;
 pub mod ids;
 pub mod liveness;
 pub mod log;
+pub mod refusal;
 pub mod register;
 pub mod schema;
 pub mod session;

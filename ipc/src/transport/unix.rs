@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{self, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::Transport;
+use super::{Transport, uninterrupted};
 use crate::ids::Incarnation;
 
 /// Asked of the kernel for each direction; an initial synchronisation should not wait for turns.
@@ -170,15 +170,6 @@ fn named(what: &str, path: &Path, error: &io::Error) -> io::Error {
         error.kind(),
         format!("cannot {what} {}: {error}", path.display()),
     )
-}
-
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
 }
 
 /// As large as the kernel allows; smaller ones only cost turns.
