@@ -1,7 +1,7 @@
 //! A standby joins: beside traffic, late, in vain, and with garbage on the channel.
 
 use ipc::frame::{self, FrameHeader, FrameKind};
-use ipc::schema::v1::{Control, Hello};
+use ipc::schema::v1::{Control, Hello, ResignCause};
 use ipc::{Epoch, Incarnation, codec};
 use tcp_ha::Protection;
 use tcp_ha::core::{DownReason, Readiness, SendMode, StandbyEnd, Standing};
@@ -438,7 +438,7 @@ fn a_standby_that_resigns_is_not_waited_for() {
     let Doing::Standby(standby) = &mut world.nodes[1].doing else {
         unreachable!("it shadows")
     };
-    standby.resign("maintenance");
+    standby.resign(ResignCause::Asked, "maintenance");
     world.turns(2);
     let since_us = world.now_us;
     assert_eq!(

@@ -6,7 +6,7 @@ use ipc::batch::BatchBuilder;
 use ipc::frame::{
     self, BODY_OCTETS_MAX, FLAG_MORE, FrameDecoder, FrameHeader, FrameKind, HEADER_OCTETS,
 };
-use ipc::schema::v1::{Ack, Control, Heartbeat, Hello, RefuseReason};
+use ipc::schema::v1::{Ack, Control, Heartbeat, Hello, RefuseReason, ResignCause};
 use ipc::{Epoch, Incarnation, LocalIdentity, Lsn, Session, SessionError, SessionEvent, codec};
 use tcp_ha_core::{NodeLimits, Standby};
 
@@ -186,7 +186,10 @@ fn message(kind: FrameKind, choices: &mut Choices<'_>, lsn: &mut Lsn, body: &mut
                 2 => Control::HandOver {
                     epoch: Epoch(far(choices)),
                 },
-                3 => Control::Resign { reason },
+                3 => Control::Resign {
+                    cause: ResignCause::Record,
+                    reason,
+                },
                 _ => Control::Goodbye { reason },
             };
             codec::encode_into(&control, body)

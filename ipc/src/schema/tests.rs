@@ -66,11 +66,27 @@ fn the_octets_of_version_1_never_change() {
         Control::CaughtUp { lsn: Lsn(7) },
         Control::Paired { epoch: Epoch(8) },
         Control::HandOver { epoch: Epoch(9) },
-        Control::Resign { reason: reason() },
+        Control::Resign {
+            cause: ResignCause::Full,
+            reason: reason(),
+        },
         Control::Goodbye { reason: reason() },
     ];
-    let expected: [&[u8]; 5] = [&[0, 7], &[1, 8], &[2, 9], b"\x03\x03why", b"\x04\x03why"];
+    let expected: [&[u8]; 5] = [
+        &[0, 7],
+        &[1, 8],
+        &[2, 9],
+        b"\x03\x02\x03why",
+        b"\x04\x03why",
+    ];
     assert_eq!(controls.map(|control| octets(&control)), expected);
+    let causes = [
+        ResignCause::Asked,
+        ResignCause::Record,
+        ResignCause::Full,
+        ResignCause::Replica,
+    ];
+    assert_eq!(causes.map(|cause| octets(&cause)), [[0], [1], [2], [3]]);
 }
 
 #[test]

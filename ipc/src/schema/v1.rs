@@ -75,6 +75,19 @@ pub struct Heartbeat {
     pub answer_us: u64,
 }
 
+/// Why a standby gives up its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResignCause {
+    /// It was told to.
+    Asked,
+    /// A record contradicts what it holds, or is of a kind that it does not know.
+    Record,
+    /// It holds as much as it may.
+    Full,
+    /// The daemon on it failed to follow.
+    Replica,
+}
+
 /// Moves of pairing, handing over and leaving.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
@@ -95,6 +108,8 @@ pub enum Control {
     },
     /// The sender will not take over in this epoch any more.
     Resign {
+        /// Why.
+        cause: ResignCause,
         /// Why, for people.
         #[serde(deserialize_with = "bounded_text")]
         reason: String,

@@ -307,7 +307,8 @@ impl Session {
     /// Makes a move. Its text is cut to 255 octets.
     pub fn send_control(&mut self, control: Control) {
         let control = match control {
-            Control::Resign { reason } => Control::Resign {
+            Control::Resign { cause, reason } => Control::Resign {
+                cause,
                 reason: v1::cut(reason),
             },
             Control::Goodbye { reason } => Control::Goodbye {

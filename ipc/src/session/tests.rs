@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::schema::ResignCause;
 
 const ACTIVE: Incarnation = Incarnation::from_bytes([0xa; 16]);
 const STANDBY: Incarnation = Incarnation::from_bytes([0xb; 16]);
@@ -436,11 +437,12 @@ fn a_second_hello_is_an_error() {
 fn a_long_reason_is_cut_and_arrives() {
     let [mut standby, mut active] = established();
     standby.send_control(Control::Resign {
+        cause: ResignCause::Asked,
         reason: "long ".repeat(100),
     });
     carry(&mut standby, &mut active).unwrap();
     let came = events(&mut active);
-    let [SessionEvent::Control(Control::Resign { reason })] = came.as_slice() else {
+    let [SessionEvent::Control(Control::Resign { reason, .. })] = came.as_slice() else {
         panic!("{came:?}");
     };
     assert_eq!(reason.len(), v1::TEXT_OCTETS_MAX);

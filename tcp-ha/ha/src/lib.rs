@@ -36,6 +36,6 @@ pub use active::{
 };
 pub use clock::Clock;
 pub use event::NodeEvent;
-pub use readiness::{DownCount, DownReason, Readiness};
+pub use readiness::{DownCount, DownReason, LastDown, Readiness, ReadinessHistory, Remedy};
 pub use record::SendMode;
 pub use standby::{Claim, Promotion, Standby, StandbyEnd, Standing};

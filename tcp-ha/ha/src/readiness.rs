@@ -1,4 +1,12 @@
-//! How far a connection is protected, as operators know it.
+//! How far a connection, or a node, is protected, as operators know it.
+
+mod history;
+mod reason;
+#[cfg(test)]
+mod tests;
+
+pub use history::{DownCount, LastDown, ReadinessHistory};
+pub use reason::{DownReason, Remedy};
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -21,58 +29,25 @@ pub enum Readiness {
     Down(DownReason),
 }
 
-/// Why a connection is not protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DownReason {
-    /// No standby has joined yet.
-    NoStandby,
-    /// The channel to the standby broke or the standby ended.
-    StandbyLost,
-    /// The standby gave up its role for this epoch.
-    StandbyResigned,
-    /// The standby did not acknowledge within the hold limit.
-    Lagging,
-    /// More was outstanding than the log may hold.
-    LogFull,
-    /// The standby speaks no version of the records that this node speaks.
-    VersionDiffers,
-    /// The standby's configuration differs from this node's.
-    ConfigurationDiffers,
-    /// The standby was lost while it was being brought up to date.
-    SyncAborted,
-    /// The daemon withdrew its request.
-    ClientDisabled,
-    /// The node was handed over or taken over; the survivor has no standby yet.
-    AfterTakeover,
-    /// The connection signs its segments, and its key was taken away.
-    KeyMissing,
-}
+impl Readiness {
+    /// The state's name, as the status has it; a reason has a name of its own.
+    pub fn name(self) -> &'static str {
+        match self {
+            Readiness::None => "none",
+            Readiness::TcpInitialSync => "tcp-initial-sync",
+            Readiness::TcpSecondPhase => "tcp-second-phase",
+            Readiness::ApplicationSync => "application-sync",
+            Readiness::Ready => "ready",
+            Readiness::Down(_) => "down",
+        }
+    }
 
-/// How often protection went down for one reason, and when it last did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct DownCount {
-    /// How often.
-    pub count: u64,
-    /// The last time, in microseconds of the node's monotonic clock.
-    pub last_us: u64,
-}
-
-impl fmt::Display for DownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DownReason::NoStandby => "no standby has joined",
-            DownReason::StandbyLost => "standby lost",
-            DownReason::StandbyResigned => "standby resigned",
-            DownReason::Lagging => "standby lagging beyond the hold limit",
-            DownReason::LogFull => "log full",
-            DownReason::VersionDiffers => "no version of the records in common",
-            DownReason::ConfigurationDiffers => "the standby's configuration differs",
-            DownReason::SyncAborted => "sync aborted",
-            DownReason::ClientDisabled => "client disabled",
-            DownReason::KeyMissing => "the key of the connection is missing",
-            DownReason::AfterTakeover => "took over, no new standby yet",
-        })
+    /// Why it is down, where it is.
+    pub fn reason(self) -> Option<DownReason> {
+        match self {
+            Readiness::Down(reason) => Some(reason),
+            _ => None,
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 use crate::active::{Active, ActiveParts, NodeLimits};
 use crate::clock::Clock;
 use crate::event::NodeEvent;
+use crate::readiness::{Readiness, ReadinessHistory};
 use crate::record;
-use crate::shadow::Shadow;
+use crate::shadow::{Shadow, ShadowError};
 use crate::takeover::{self, LeftBehind, TIMESTAMP_JUMP_MS};
 use core::fmt;
 use ipc::heartbeat::{Detector, Verdict};
 use ipc::register::{CasError, Register, Tenure};
-use ipc::schema::v1::Control;
+use ipc::schema::v1::{Control, ResignCause};
 use ipc::session::{LocalIdentity, Session, SessionEvent};
 use ipc::{Epoch, Incarnation, Lsn, OwnedBatch};
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub struct Standby {
     clock: Clock,
     detector: Detector,
     standing: Standing,
+    /// How far it is as a standby.
+    course: ReadinessHistory,
     applied: Lsn,
     #[cfg(feature = "planted")]
     put_off: Option<OwnedBatch>,
@@ -104,10 +107,11 @@ impl Standby {
             remote,
             limits,
             session: Session::initiate(me, remote, epoch),
-            shadow: Shadow::default(),
+            shadow: Shadow::bounded(limits.shadow),
             clock: Clock::new(),
             detector: Detector::new(limits.heartbeat_us, limits.misses, mono_us),
             standing: Standing::Joining,
+            course: ReadinessHistory::beginning(Readiness::None, mono_us),
             applied: Lsn::ZERO,
             #[cfg(feature = "planted")]
             put_off: None,
@@ -140,17 +144,21 @@ impl Standby {
 
     fn ipc_event(&mut self, mono_us: u64, event: SessionEvent) -> Result<(), StandbyEnd> {
         match event {
-            SessionEvent::Established { .. } => self.standing = Standing::Syncing,
+            SessionEvent::Established { .. } => {
+                self.standing = Standing::Syncing;
+                self.course.enter(Readiness::TcpInitialSync, mono_us);
+            }
             SessionEvent::Refused(reason) => return Err(StandbyEnd::Refused(reason.to_string())),
             SessionEvent::Batch(batch) => self.apply(mono_us, &batch)?,
             SessionEvent::Heartbeat { time_us, .. } => self.clock.learn(time_us, mono_us),
             SessionEvent::Control(Control::Paired { epoch }) => {
                 self.session.set_epoch(epoch);
                 self.standing = Standing::Paired;
+                self.course.enter(Readiness::Ready, mono_us);
                 self.acknowledge(mono_us);
             }
             SessionEvent::Control(Control::HandOver { .. }) => self.standing = Standing::HandedOver,
-            SessionEvent::Control(Control::Goodbye { reason } | Control::Resign { reason }) => {
+            SessionEvent::Control(Control::Goodbye { reason } | Control::Resign { reason, .. }) => {
                 return Err(StandbyEnd::Dismissed(reason));
             }
             SessionEvent::Control(Control::CaughtUp { .. })
@@ -177,15 +185,28 @@ impl Standby {
     fn apply_records(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
         self.clock.learn(batch.time_us(), mono_us);
         for record in batch.records() {
-            let record = record::parse(record.kind, record.body)
-                .map_err(|error| StandbyEnd::Record(error.to_string()))?;
-            self.shadow
-                .apply(record, &mut self.events)
-                .map_err(|error| StandbyEnd::Record(error.to_string()))?;
+            let applied = match record::parse(record.kind, record.body) {
+                Ok(record) => self.shadow.apply(record, &mut self.events),
+                Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
+            };
+            applied.map_err(|error| self.contradict(&error))?;
         }
-        self.shadow
-            .end_batch(&mut self.events)
-            .map_err(|error| StandbyEnd::Record(error.to_string()))
+        let ended = self.shadow.end_batch(&mut self.events);
+        ended.map_err(|error| self.contradict(&error))
+    }
+
+    fn contradict(&mut self, error: &ShadowError) -> StandbyEnd {
+        let cause = match error {
+            ShadowError::TooMuch(_) => ResignCause::Full,
+            _ => ResignCause::Record,
+        };
+        self.refuse(cause, error.to_string())
+    }
+
+    /// The active is told why before the role ends: what is outgoing is still to be written.
+    fn refuse(&mut self, cause: ResignCause, what: String) -> StandbyEnd {
+        self.resign(cause, &what);
+        StandbyEnd::Record(what)
     }
 
     /// Heartbeats out; judges the active's silence. Call after everything that came was handed in.
@@ -226,8 +247,9 @@ impl Standby {
     }
 
     /// Gives up the role for this epoch: the active goes on alone at once.
-    pub fn resign(&mut self, reason: &str) {
+    pub fn resign(&mut self, cause: ResignCause, reason: &str) {
         self.session.send_control(Control::Resign {
+            cause,
             reason: reason.to_owned(),
         });
     }
@@ -240,6 +262,11 @@ impl Standby {
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// How far it is as a standby: nothing while it joins, in its initial sync, ready once the register names it.
+    pub fn node_history(&self) -> &ReadinessHistory {
+        &self.course
     }
 
     /// The active it shadows.
@@ -313,8 +340,10 @@ impl Standby {
             secrets: survivor.secrets,
             last_lsn: self.applied,
             node_sync,
+            mono_us,
         };
         let mut active = Active::new(parts);
+        active.took_over();
         active.speak_again(mono_us, TIMESTAMP_JUMP_MS);
         for (id, connection) in self.shadow.connections() {
             active.adopt(id, connection);

@@ -23,7 +23,10 @@ pub use handle::{Full, StreamHandle};
 pub use info::{TcpInfo, TcpStatus};
 pub use listener::{ConnectOptions, ListenOptions, TcpListener};
 pub use stack::Stack;
-pub use status::{ConnectionStatus, NodeCountersStatus, Role, Status, TakeoverStatus};
+pub use status::{
+    ConnectionStatus, DownStatus, LastDownStatus, Moment, NodeCountersStatus, ReadinessStatus,
+    Role, Status, TakeoverStatus,
+};
 pub use stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
 pub use tcp_ha_core::{DownReason, Protection, Readiness, SendMode};
 pub use tcp_ha_engine::{

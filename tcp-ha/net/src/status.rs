@@ -1,5 +1,11 @@
 //! What a node says of itself.
 
+mod active;
+mod readiness;
+mod standby;
+
+pub use readiness::{DownStatus, LastDownStatus, ReadinessStatus};
+
 use crate::event::How;
 use crate::info::TcpStatus;
 use serde::Serialize;
@@ -37,6 +43,10 @@ pub struct Status {
     pub protected: bool,
     /// Why not.
     pub unprotected: Option<String>,
+    /// How far the node's protection is, and how it went; `None` while it looks for its role.
+    pub readiness: Option<ReadinessStatus>,
+    /// Active: whether nothing may leave, because the register has not said who speaks.
+    pub gate_shut: bool,
     /// Active: the last LSN given; standby: the last one applied.
     pub lsn_sent: u64,
     /// Active: the last LSN acknowledged; standby: the same as applied.
@@ -55,6 +65,48 @@ pub struct Status {
     pub counters: Option<NodeCountersStatus>,
 }
 
+/// One moment, by both clocks: the node counts by the one, people by the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The node's monotonic clock, in microseconds.
+    pub mono_us: u64,
+    /// Time since the Unix epoch, in microseconds.
+    pub unix_us: u64,
+}
+
+impl Moment {
+    /// The Unix time at which the node's clock showed `mono_us`.
+    pub fn unix_at(&self, mono_us: u64) -> u64 {
+        self.unix_us
+            .saturating_sub(self.mono_us.saturating_sub(mono_us))
+    }
+}
+
+impl Status {
+    /// A node that looks for its role.
+    pub fn joining(name: &str, incarnation: String) -> Status {
+        Status {
+            name: name.to_owned(),
+            role: Role::Joining,
+            epoch: 0,
+            incarnation,
+            peer: None,
+            protected: false,
+            unprotected: None,
+            readiness: None,
+            gate_shut: false,
+            lsn_sent: 0,
+            lsn_acknowledged: 0,
+            lag_us: 0,
+            connections: Vec::new(),
+            takeover: None,
+            drops: BTreeMap::new(),
+            foreign_announcements: 0,
+            counters: None,
+        }
+    }
+}
+
 /// One connection.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConnectionStatus {
@@ -70,6 +122,8 @@ pub struct ConnectionStatus {
     pub protection: String,
     /// Why it is not, where it was asked for.
     pub reason: Option<String>,
+    /// How far it is, since when, and how often it went down.
+    pub readiness: ReadinessStatus,
     /// Active: how its segments are signed, with the key ids in use; `None` where they are not.
     pub signing: Option<String>,
     /// Active: the main variables of TCP.

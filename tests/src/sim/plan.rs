@@ -90,5 +90,6 @@ fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
         log_octets: dice.pick(&[log_octets, 1 << 20]),
         sync_octets: dice.pick(&[600, 1 << 20]),
         application_sync_us: 400_000,
+        ..NodeLimits::default()
     }
 }

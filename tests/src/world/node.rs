@@ -208,6 +208,7 @@ impl World {
             secrets,
             last_lsn: Lsn::ZERO,
             node_sync: self.scenario.node_state,
+            mono_us: self.now_us,
         });
         active
             .listen(&listening(&self.scenario))
@@ -322,7 +323,7 @@ impl World {
             node.rests_until_us = 0;
         }
         if let Doing::Active(active) = &mut node.doing {
-            if !octets.is_empty() && !cut {
+            if !octets.is_empty() {
                 active.ipc_received(now_us, &octets);
             }
             if cut {
@@ -357,13 +358,27 @@ impl World {
                 self.fail("records", format!("node {at}: {wrong}"));
             }
             node.ended = Some(end.clone());
+            let parting = standby.ipc_outgoing().to_vec();
             if matches!(end, StandbyEnd::Channel(_)) {
                 node.sign = true;
             } else {
                 node.begin_anew();
-                self.cut_channel_of(at);
+                self.part(at, &parting);
             }
         }
+    }
+
+    /// A standby ends its channel; what it still wrote arrives before the end.
+    fn part(&mut self, at: usize, parting: &[u8]) {
+        let now_us = self.now_us;
+        if let Some(channel) = self
+            .channel
+            .as_mut()
+            .filter(|channel| channel.standby == at)
+        {
+            channel.to_active.write(now_us, parting);
+        }
+        self.cut_channel_of(at);
     }
 
     fn shadow(&mut self, at: usize, mut standby: Box<Standby>) {

@@ -11,6 +11,7 @@ use tcp_ha_engine::{ConnectionId, Event, Instant};
 impl Active {
     /// Closes the batch: records what changed, gives it an LSN, queues its frames behind it.
     pub fn close_batch(&mut self, mono_us: u64) {
+        self.seen_us = mono_us;
         let now = self.clock.now(mono_us);
         self.settle_events(now);
         for segment in self.fx.segments() {
@@ -44,6 +45,7 @@ impl Active {
                 self.counters.gate_full += 1;
             }
         }
+        self.note_course();
     }
 
     /// Gives the batch its LSN and hands it to the channel. Frames without any change still get a barrier of their own, so that an
@@ -115,6 +117,7 @@ impl Active {
             Event::PeerClosed { id } => self.events.push(NodeEvent::PeerClosed { id }),
             Event::Closed { id, cause } => {
                 self.connecting.remove(&id);
+                self.forget_connection(id);
                 self.events.push(NodeEvent::Closed { id, cause });
             }
         }

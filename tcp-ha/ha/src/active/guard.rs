@@ -134,6 +134,11 @@ impl Active {
             self.guard = Guard::Solo;
             return;
         }
+        self.register_answered();
+        self.node_down(match reason {
+            Fenced::HandedOver => DownReason::HandedOver,
+            Fenced::Overtaken => DownReason::Overtaken,
+        });
         self.standby = None;
         self.guard = Guard::Fenced(reason);
     }
@@ -143,19 +148,19 @@ impl Active {
         if self.standby.take().is_none() {
             return;
         }
+        self.seen_us = mono_us;
         self.counters.standby_lost += 1;
         self.log.detach();
         self.batch.clear();
-        let reason = if matches!(self.guard, Guard::Solo) && reason == DownReason::StandbyLost {
+        let gone = matches!(reason, DownReason::StandbyLost | DownReason::StandbySilent);
+        let reason = if gone && matches!(self.guard, Guard::Solo) {
             DownReason::SyncAborted
         } else {
             reason
         };
         tracing::warn!(%reason, "unprotected");
-        self.unprotected = reason;
-        let down = self.downs.entry(reason).or_default();
-        down.count += 1;
-        down.last_us = mono_us;
+        self.register_answered();
+        self.node_down(reason);
         self.protection_down(reason);
         if matches!(self.guard, Guard::Pairing { .. }) {
             self.guard = Guard::Solo;
@@ -226,6 +231,7 @@ impl Active {
             }
             Err(CasError::Unavailable(error)) => {
                 tracing::warn!(error, "the register is unavailable; the pair is not made");
+                self.register_failed();
                 self.guard = Guard::Solo;
                 self.pair_after_us = mono_us + RETRY_US;
             }
@@ -238,6 +244,7 @@ impl Active {
         self.gate.pair(&tenure);
         self.tenure = tenure;
         self.guard = Guard::Paired;
+        self.register_answered();
         if let Some(link) = &mut self.standby {
             link.session.send_control(Control::Paired { epoch });
             link.session.set_epoch(epoch);
@@ -265,6 +272,7 @@ impl Active {
 
     fn doubt(&mut self, mono_us: u64, why: &dyn fmt::Display) {
         tracing::warn!(%why, "the outcome of the handover is not known; nothing leaves until it is");
+        self.register_failed();
         self.guard = Guard::Doubting {
             retry_us: mono_us + RETRY_US,
         };
@@ -275,6 +283,8 @@ impl Active {
         if let Some(link) = &mut self.standby {
             link.session.send_control(Control::HandOver { epoch });
         }
+        self.register_answered();
+        self.node_down(DownReason::HandedOver);
         self.guard = Guard::Fenced(Fenced::HandedOver);
         if planted!(HandedOverSpeaks) {
             self.guard = Guard::Solo;
@@ -320,6 +330,7 @@ impl Active {
                 self.tenure = tenure;
                 self.clock.thaw(mono_us);
                 self.guard = Guard::Solo;
+                self.register_answered();
                 tracing::info!(epoch = %self.tenure.epoch(), "serving without a standby");
             }
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
@@ -352,6 +363,7 @@ impl Active {
 
     fn retry(&mut self, mono_us: u64, error: &dyn fmt::Display) {
         tracing::warn!(%error, "the register cannot be reached; nothing leaves until it can");
+        self.register_failed();
         self.guard = Guard::Breaking {
             retry_us: mono_us + RETRY_US,
         };

@@ -6,7 +6,7 @@ use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::Record;
 use ipc::batch::BatchBuilder;
-use ipc::schema::v1::{Control, RefuseReason};
+use ipc::schema::v1::{Control, RefuseReason, ResignCause};
 use ipc::session::{Session, SessionError, SessionEvent};
 use ipc::{Incarnation, Lsn};
 use std::collections::VecDeque;
@@ -54,6 +54,15 @@ fn refusal(reason: RefuseReason) -> DownReason {
     }
 }
 
+fn resignation(cause: ResignCause) -> DownReason {
+    match cause {
+        ResignCause::Asked => DownReason::StandbyResigned,
+        ResignCause::Record => DownReason::RecordRefused,
+        ResignCause::Full => DownReason::StandbyFull,
+        ResignCause::Replica => DownReason::ReplicaFailed,
+    }
+}
+
 impl Active {
     /// Whether a standby is joined or joining; a second one is refused.
     pub fn has_standby(&self) -> bool {
@@ -83,6 +92,7 @@ impl Active {
 
     /// Octets came from the standby.
     pub fn ipc_received(&mut self, mono_us: u64, octets: &[u8]) {
+        self.seen_us = mono_us;
         let Some(link) = &mut self.standby else {
             return;
         };
@@ -97,7 +107,7 @@ impl Active {
 
     fn ipc_failed(&mut self, mono_us: u64, error: &SessionError) {
         tracing::warn!(%error, "the standby's channel is unusable; it is dropped");
-        self.lose_standby(mono_us, DownReason::StandbyLost);
+        self.lose_standby(mono_us, DownReason::ChannelGarbled);
     }
 
     fn ipc_event(&mut self, mono_us: u64, event: SessionEvent) {
@@ -112,9 +122,9 @@ impl Active {
                     self.advance_readiness(lsn);
                 }
             }
-            SessionEvent::Control(Control::Resign { reason }) => {
-                tracing::info!(%reason, "the standby resigned");
-                self.lose_standby(mono_us, DownReason::StandbyResigned);
+            SessionEvent::Control(Control::Resign { cause, reason }) => {
+                tracing::info!(?cause, %reason, "the standby resigned");
+                self.lose_standby(mono_us, resignation(cause));
             }
             SessionEvent::Refused(reason) => {
                 tracing::warn!(%reason, "the standby was refused");
@@ -200,7 +210,7 @@ impl Active {
             let reason = if lagging {
                 DownReason::Lagging
             } else {
-                DownReason::StandbyLost
+                DownReason::StandbySilent
             };
             self.lose_standby(mono_us, reason);
         }

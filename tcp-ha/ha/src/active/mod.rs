@@ -6,6 +6,7 @@
 //! batch: one transaction for the standby. No frame can be had but through `release` (I1).
 
 mod batch;
+mod course;
 mod guard;
 mod link;
 mod protect;
@@ -17,8 +18,9 @@ pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
 
 use crate::clock::Clock;
 use crate::event::NodeEvent;
-use crate::readiness::{DownCount, DownReason, Readiness};
+use crate::readiness::{DownReason, Readiness, ReadinessHistory};
 use crate::record::SharedState;
+use crate::shadow::ShadowBounds;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
 use ipc::gate::{Gate, Released};
@@ -51,6 +53,8 @@ pub struct NodeLimits {
     pub sync_octets: usize,
     /// How long a daemon may take to hand over its own state before the pair is made without it.
     pub application_sync_us: u64,
+    /// What a standby holds at most.
+    pub shadow: ShadowBounds,
 }
 
 impl Default for NodeLimits {
@@ -63,6 +67,7 @@ impl Default for NodeLimits {
             log_octets: 64 << 20,
             sync_octets: 1 << 20,
             application_sync_us: 10_000_000,
+            shadow: ShadowBounds::default(),
         }
     }
 }
@@ -118,7 +123,14 @@ pub struct Active {
     node_sync: bool,
     events: Vec<NodeEvent>,
     counters: NodeCounters,
-    downs: BTreeMap<DownReason, DownCount>,
+    /// The readiness of the node as a whole.
+    course: ReadinessHistory,
+    /// That of each connection whose protection was ever asked for, until it is deleted.
+    courses: BTreeMap<ConnectionId, ReadinessHistory>,
+    /// The register did not answer when it was last asked.
+    register_silent: bool,
+    /// The latest local time that was told.
+    seen_us: u64,
 }
 
 /// The parts of a node that begins to speak.
@@ -143,6 +155,8 @@ pub struct ActiveParts {
     pub last_lsn: Lsn,
     /// Whether the daemon has state of its own that belongs to no connection and that a joining standby needs.
     pub node_sync: bool,
+    /// Local time at which it begins.
+    pub mono_us: u64,
 }
 
 impl Active {
@@ -161,6 +175,7 @@ impl Active {
             secrets,
             last_lsn,
             node_sync,
+            mono_us,
         } = parts;
         let mut gate = Gate::new(me, limits.gate_frames);
         gate.open_solo(&tenure);
@@ -192,7 +207,10 @@ impl Active {
             node_sync,
             events: Vec::new(),
             counters: NodeCounters::default(),
-            downs: BTreeMap::new(),
+            course: ReadinessHistory::beginning(Readiness::Down(DownReason::NoStandby), mono_us),
+            courses: BTreeMap::new(),
+            register_silent: false,
+            seen_us: mono_us,
         }
     }
 
@@ -255,6 +273,7 @@ impl Active {
 
     /// Runs every timer that is due at local time `mono_us`.
     pub fn handle_timeout(&mut self, mono_us: u64) {
+        self.seen_us = mono_us;
         self.check_standby(mono_us);
         self.drive_guard(mono_us);
         if self.timers_rest() {
@@ -332,11 +351,6 @@ impl Active {
         self.tenure.standby()
     }
 
-    /// `None` while a standby backs this node; otherwise why none does.
-    pub fn unprotected(&self) -> Option<DownReason> {
-        (!matches!(self.guard, Guard::Paired)).then_some(self.unprotected)
-    }
-
     /// The last LSN given and the last one acknowledged.
     pub fn lsns(&self) -> (Lsn, Lsn) {
         (self.log.last(), self.log.acknowledged())
@@ -350,13 +364,6 @@ impl Active {
     /// How long the oldest unacknowledged batch has waited, in microseconds.
     pub fn lag_us(&self, mono_us: u64) -> u64 {
         self.log.lag_us(mono_us)
-    }
-
-    /// How far each protected connection is.
-    pub fn readiness(&self, id: ConnectionId) -> Readiness {
-        self.protected
-            .get(&id)
-            .map_or(Readiness::None, |protected| protected.readiness)
     }
 
     /// The engine's time at local time `mono_us`.
@@ -377,11 +384,6 @@ impl Active {
     /// What was counted.
     pub fn counters(&self) -> NodeCounters {
         self.counters
-    }
-
-    /// How often the node's protection went down since it became active, and when it last did, by reason.
-    pub fn downs(&self) -> &BTreeMap<DownReason, DownCount> {
-        &self.downs
     }
 
     /// What the gate counted.

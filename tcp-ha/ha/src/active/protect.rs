@@ -97,6 +97,9 @@ impl Active {
             awaited: None,
         };
         self.protected.insert(id, protected);
+        if !attached {
+            self.note_connection(id, Readiness::Down(self.unprotected));
+        }
         if attached && from_birth {
             // At once, before the daemon has seen an octet: the replica's feed begins at the stream's first.
             self.set_readiness(id, Readiness::TcpInitialSync);
@@ -124,10 +127,9 @@ impl Active {
         let _ = self
             .engine
             .set_receive_mode(now, id, ReceiveMode::Logged, &mut self.fx);
-        self.events.push(NodeEvent::Protection {
-            id,
-            readiness: Readiness::Down(DownReason::ClientDisabled),
-        });
+        let readiness = Readiness::Down(DownReason::ClientDisabled);
+        self.note_connection(id, readiness);
+        self.events.push(NodeEvent::Protection { id, readiness });
     }
 
     /// Every protected connection is to be brought to a standby that has just joined.
@@ -153,14 +155,11 @@ impl Active {
     /// All protection is down until the next standby.
     pub(super) fn protection_down(&mut self, reason: DownReason) {
         self.advancing.clear();
-        for (&id, protected) in &mut self.protected {
-            protected.recorded = None;
-            protected.awaited = None;
-            protected.readiness = Readiness::Down(reason);
-            self.events.push(NodeEvent::Protection {
-                id,
-                readiness: protected.readiness,
-            });
+        let readiness = Readiness::Down(reason);
+        let ids: Vec<ConnectionId> = self.protected.keys().copied().collect();
+        for id in ids {
+            self.forget_recorded(id);
+            self.set_readiness(id, readiness);
         }
     }
 
@@ -176,6 +175,7 @@ impl Active {
         if let Some(protected) = self.protected.get_mut(&id) {
             protected.readiness = readiness;
             protected.awaited = None;
+            self.note_connection(id, readiness);
             self.events.push(NodeEvent::Protection { id, readiness });
         }
     }
@@ -243,6 +243,7 @@ impl Active {
             }
             protected.awaited = None;
         }
+        self.note_connection(id, Readiness::TcpSecondPhase);
         self.events.push(NodeEvent::Protection {
             id,
             readiness: Readiness::TcpSecondPhase,
@@ -417,7 +418,7 @@ impl Active {
             recorded: None,
             awaited: None,
         };
+        self.note_connection(id, protected.readiness);
         self.protected.insert(id, protected);
-        self.unprotected = DownReason::AfterTakeover;
     }
 }

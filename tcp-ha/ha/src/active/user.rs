@@ -235,6 +235,7 @@ impl Active {
 
     /// Asks for protection, at any time of the connection's life; a second call replaces the first, `None` withdraws it.
     pub fn protect(&mut self, mono_us: u64, id: ConnectionId, protection: Option<Protection>) {
+        self.seen_us = mono_us;
         let now = self.clock.now(mono_us);
         if self.protected.contains_key(&id) {
             self.end_protection(now, id);

@@ -59,6 +59,7 @@ impl Wire {
             secrets,
             last_lsn: Lsn::ZERO,
             node_sync: false,
+            mono_us: 0,
         });
         let listening = Listening {
             local: SocketAddr::new(PAIR, 7),

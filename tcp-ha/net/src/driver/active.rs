@@ -1,17 +1,14 @@
 //! A node that speaks.
 
 use super::channel::{Channel, Read};
-use super::{CHANNEL, Doing, Driver, LISTENER, StackEvent, Turn, monotonic_us, register};
+use super::{CHANNEL, Doing, Driver, LISTENER, StackEvent, Turn, moment, monotonic_us, register};
 use crate::command::Command;
-use crate::info::TcpStatus;
-use crate::status::{ConnectionStatus, NodeCountersStatus, Role, Status};
 use ipc::schema::v1::RefuseReason;
 use ipc::session::Session;
 use ipc::transport::Transport;
 use mio::Interest;
 use std::io;
-use tcp_ha_core::{Active, NodeEvent, Readiness};
-use tcp_ha_engine::auth::Signing;
+use tcp_ha_core::{Active, NodeEvent};
 
 /// Frames taken in one batch.
 const BATCH_FRAMES: usize = 128;
@@ -350,6 +347,9 @@ impl Driver {
         if let Some(channel) = &mut self.channel {
             channel.flush(active.ipc_outgoing());
         }
+        let mut status = self.status();
+        status.tell_active(&active, moment());
+        self.last_words = Some(status);
         drop(active);
         tracing::warn!(reason, "fenced");
         self.tell(StackEvent::Fenced {
@@ -372,65 +372,4 @@ fn io_error(error: tcp_ha_engine::Error) -> io::Error {
         _ => io::ErrorKind::Other,
     };
     io::Error::new(kind, error.to_string())
-}
-
-/// What an active says of itself.
-pub(super) fn tell(active: &Active, mono_us: u64, status: &mut Status) {
-    let (sent, acknowledged) = active.lsns();
-    let counters = active.counters();
-    status.role = if active.fenced().is_some() {
-        Role::Fenced
-    } else {
-        Role::Active
-    };
-    status.epoch = active.epoch().0;
-    status.peer = active.paired_with().map(|peer| peer.to_string());
-    let unprotected = active.unprotected();
-    status.protected = unprotected.is_none();
-    status.unprotected = unprotected.map(|reason| reason.to_string());
-    status.lsn_sent = sent.0;
-    status.lsn_acknowledged = acknowledged.0;
-    status.lag_us = active.lag_us(mono_us);
-    status.counters = Some(NodeCountersStatus {
-        batches: counters.batches,
-        checkpoints: counters.checkpoints,
-        checkpoint_octets: counters.checkpoint_octets,
-        payload_octets: counters.payload_octets,
-        frames_released: active.gate_counters().released,
-        gate_full: counters.gate_full,
-        standby_lost: counters.standby_lost,
-    });
-    let host = active.host().counters();
-    status.foreign_announcements = host.foreign_announcements;
-    let frames = host
-        .drops()
-        .map(|(reason, count)| (format!("frame: {reason}"), count));
-    let segments = active.engine().counters().drops();
-    let segments = segments.map(|(reason, count)| (format!("segment: {reason}"), count));
-    status.drops = frames
-        .chain(segments)
-        .filter(|(_, count)| *count > 0)
-        .collect();
-    let engine = active.engine();
-    status.connections = engine
-        .connections()
-        .filter_map(|id| engine.connection(id))
-        .map(|info| {
-            let readiness = active.readiness(info.id);
-            let (protection, reason) = match readiness {
-                Readiness::Down(reason) => ("down".to_owned(), Some(reason.to_string())),
-                other => (other.to_string(), None),
-            };
-            ConnectionStatus {
-                id: info.id.0,
-                local: info.tuple.local,
-                remote: info.tuple.remote,
-                state: info.state.to_string(),
-                protection,
-                reason,
-                signing: (info.signing != Signing::None).then(|| info.signing.to_string()),
-                tcp: Some(TcpStatus::of(&info)),
-            }
-        })
-        .collect();
 }

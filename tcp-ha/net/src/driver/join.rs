@@ -176,6 +176,7 @@ impl Driver {
             secrets,
             last_lsn: Lsn::ZERO,
             node_sync: self.config.node_sync,
+            mono_us: monotonic_us(),
         });
         active.set_security(self.config.security.clone());
         active.announce(monotonic_us());

@@ -10,17 +10,18 @@ use crate::command::{Command, Commands, Control, Doorbell, EventSender};
 use crate::config::{StackConfig, StartError};
 use crate::event::StackEvent;
 use crate::info::TcpInfo;
-use crate::status::{Role, Status, TakeoverStatus};
+use crate::status::{Moment, Status, TakeoverStatus};
 use channel::Channel;
 use crossbeam_channel::Receiver;
 use ipc::liveness::Life;
 use ipc::register::FileRegister;
+use ipc::schema::v1::ResignCause;
 use ipc::session::LocalIdentity;
 use ipc::transport::UnixListener;
 use ipc::{Epoch, Incarnation};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub(crate) struct Driver {
     waiting: VecDeque<Command>,
     doing: Doing,
     takeover: Option<TakeoverStatus>,
+    /// What it said of itself when it was fenced.
+    last_words: Option<Status>,
     buffer: Vec<u8>,
     node_events: Vec<NodeEvent>,
     last_turn_us: u64,
@@ -143,6 +146,7 @@ impl Driver {
             waiting: VecDeque::new(),
             doing: Doing::Joining(join::Joining::default()),
             takeover: None,
+            last_words: None,
             buffer: vec![0; BUFFER_OCTETS],
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
@@ -262,7 +266,7 @@ impl Driver {
 
     fn stop(&mut self) {
         if let (Doing::Standby(shadowing), Some(channel)) = (&mut self.doing, &mut self.channel) {
-            shadowing.standby.resign("stopped");
+            shadowing.standby.resign(ResignCause::Asked, "stopped");
             channel.flush(shadowing.standby.ipc_outgoing());
         }
         self.end("stopped".to_owned());
@@ -278,28 +282,14 @@ impl Driver {
     }
 
     fn status(&self) -> Status {
-        let mut status = Status {
-            name: self.config.name.clone(),
-            role: Role::Joining,
-            epoch: 0,
-            incarnation: self.me.to_string(),
-            peer: None,
-            protected: false,
-            unprotected: None,
-            lsn_sent: 0,
-            lsn_acknowledged: 0,
-            lag_us: 0,
-            connections: Vec::new(),
-            takeover: self.takeover,
-            drops: BTreeMap::new(),
-            foreign_announcements: 0,
-            counters: None,
-        };
+        let mut status = Status::joining(&self.config.name, self.me.to_string());
+        status.takeover = self.takeover;
+        let moment = moment();
         match &self.doing {
             Doing::Joining(joining) => status.unprotected = Some(joining.reason().to_owned()),
-            Doing::Standby(shadowing) => shadowing.tell(&mut status),
-            Doing::Active(active) => active::tell(active, monotonic_us(), &mut status),
-            Doing::Ended => status.role = Role::Fenced,
+            Doing::Standby(shadowing) => status.tell_standby(&shadowing.standby, moment),
+            Doing::Active(active) => status.tell_active(active, moment),
+            Doing::Ended => return self.last_words.clone().unwrap_or(status),
         }
         status
     }
@@ -334,6 +324,15 @@ fn host_config(config: &StackConfig, device: &dyn Device) -> HostConfig {
 fn monotonic_us() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
+/// Now, by both clocks.
+fn moment() -> Moment {
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Moment {
+        mono_us: monotonic_us(),
+        unix_us: unix.map_or(0, |since| since.as_micros() as u64),
+    }
 }
 
 /// Registers a descriptor that `poll` shall wait on.

@@ -5,7 +5,7 @@ use super::join::Joining;
 use super::{Doing, Driver, Turn, monotonic_us};
 use crate::command::Doorbell;
 use crate::event::{How, StackEvent};
-use crate::status::{ConnectionStatus, Role, Status, TakeoverStatus};
+use crate::status::TakeoverStatus;
 use ipc::heartbeat::Verdict;
 use ipc::liveness::Watch;
 use ipc::register::Tenure;
@@ -55,35 +55,6 @@ impl Shadowing {
             tracing::warn!(sign, "the active seems dead");
             self.sign = Some((sign, seen_us));
         }
-    }
-
-    pub(super) fn tell(&self, status: &mut Status) {
-        status.role = Role::Standby;
-        status.epoch = self.standby.epoch().0;
-        status.peer = Some(self.standby.remote().to_string());
-        status.protected = self.standby.standing() == Standing::Paired;
-        status.unprotected = match self.standby.standing() {
-            Standing::Joining => Some("joining".to_owned()),
-            Standing::Syncing => Some("initial sync".to_owned()),
-            Standing::Paired | Standing::HandedOver => None,
-        };
-        status.lsn_sent = self.standby.applied().0;
-        status.lsn_acknowledged = self.standby.applied().0;
-        status.connections = self
-            .standby
-            .shadow()
-            .connections()
-            .map(|(id, connection)| ConnectionStatus {
-                id: id.0,
-                local: connection.state.identity.tuple.local,
-                remote: connection.state.identity.tuple.remote,
-                state: connection.state.lifecycle.state.to_string(),
-                protection: connection.readiness.to_string(),
-                reason: None,
-                signing: None,
-                tcp: None,
-            })
-            .collect();
     }
 }
 
@@ -266,6 +237,10 @@ impl Driver {
 
     fn join_anew(&mut self, shadowing: Box<Shadowing>, end: &StandbyEnd) -> Turn {
         tracing::warn!(%end, "joins anew");
+        if let Some(channel) = &mut self.channel {
+            // It may say why.
+            channel.flush(shadowing.standby.ipc_outgoing());
+        }
         drop(shadowing);
         self.channel = None;
         // The register may hold the old name, and what stood behind it is gone.
