@@ -21,6 +21,11 @@ enum Command {
     /// Exit status: 0 pass, 1 a peer noticed something, 2 the laboratory could not do its work, 3 not everything could
     /// be judged.
     Lab(Box<lab::LabOptions>),
+    /// Many failovers in a row: kills and hangs drawn by a seed, with each kind of peer in turn; what the route processors use must stay
+    /// flat. Exit status as of `lab`.
+    Soak(Box<lab::SoakOptions>),
+    /// How fast a hang is found, and how often a living active is taken for dead, by heartbeat and load, as a table.
+    Limits(Box<lab::LimitsOptions>),
     /// A small run of the laboratory, told as a story: two kills, with the first real daemon that is installed.
     Demo {
         /// Who plays the peers.
@@ -40,6 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Lab(options) => lab::lab(*options),
+        Command::Soak(options) => lab::soak(*options),
+        Command::Limits(options) => lab::limits(*options),
         Command::Demo { peer } => lab::demo(peer),
         Command::KernelPeer { config, socket } => {
             match bgp_demo::peer::control::run_process(&config, &socket) {

@@ -11,12 +11,14 @@ use super::child::wait_until;
 use super::error::{LabError, Result};
 use super::judge::CutMoment;
 use super::node::Role;
-use super::options::{CutKind, LabOptions};
+use super::options::{CutKind, LabOptions, MOMENT_MIN_MS};
 use super::pair::Pair;
 use super::random::Random;
 
-/// The cut comes within this time after everything was ready.
-const MOMENT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(1500));
+/// The earliest moment of a cut after everything was ready.
+const MOMENT_MIN: Duration = Duration::from_millis(MOMENT_MIN_MS);
+/// After a stall: time in which whoever was taken for dead learns of it.
+const STALL_SETTLES: Duration = Duration::from_millis(100);
 /// How long a survivor may take to become active, far beyond what is good.
 const TAKEOVER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the old active may take to notice that it is not active any more.
@@ -27,8 +29,12 @@ const REFUSALS_MAX: u32 = 20;
 /// A failover that has happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Cut {
+    /// How.
+    pub(crate) kind: CutKind,
     /// When, and who survived.
     pub(crate) moment: CutMoment,
+    /// Another node is active than before; only after a stall it may be the same.
+    pub(crate) taken_over: bool,
     /// From the cut until the survivor had a standby that had everything.
     pub(crate) protected_again: Duration,
     /// The survivor's own words on its takeover.
@@ -40,33 +46,65 @@ pub(crate) struct Cut {
 /// # Errors
 /// The pair does not get ready, nobody takes over, or the old active does not see that it is over.
 pub(crate) fn cut(pair: &mut Pair, options: &LabOptions, random: &mut Random) -> Result<Cut> {
-    let (at, active) = make_cut(pair, options, random)?;
+    let kind = options.draw_kind(random);
+    let (at, active) = make_cut(pair, options, kind, random)?;
     let began = Instant::now();
-    let survivor = 1 - active;
-    let own_words = wait_until("the survivor to take over", TAKEOVER_PATIENCE, || {
-        let active = pair.look()?.filter(|(index, _)| *index == survivor);
-        Ok(active.map(|(_, status)| status.takeover))
-    })?;
-    end_old(pair, options, active)?;
-    pair.end_cut();
+    let mut survivor = 1 - active;
+    let mut own_words = Value::Null;
+    if kind == CutKind::Stall {
+        survivor = end_stall(pair, options, active, random)?;
+    } else {
+        own_words = wait_until("the survivor to take over", TAKEOVER_PATIENCE, || {
+            let active = pair.look()?.filter(|(index, _)| *index == survivor);
+            Ok(active.map(|(_, status)| status.takeover))
+        })?;
+        end_old(pair, kind, active)?;
+        pair.end_cut();
+    }
     pair.wait_ready(options.patience())?;
     Ok(Cut {
+        kind,
         moment: CutMoment { at, survivor },
+        taken_over: survivor != active,
         protected_again: began.elapsed(),
         own_words,
     })
+}
+
+/// Kills the standby once, and waits for the next one.
+///
+/// # Errors
+/// The pair does not get ready.
+pub(crate) fn kill_standby(
+    pair: &mut Pair,
+    options: &LabOptions,
+    random: &mut Random,
+) -> Result<()> {
+    let active = pair.wait_ready(options.patience())?;
+    pair.rest(random.between(MOMENT_MIN, moment_max(options)))?;
+    let standby = 1 - active;
+    pair.begin_cut(standby);
+    signal(pair, standby, Signal::KILL);
+    end_old(pair, CutKind::Kill, standby)?;
+    pair.end_cut();
+    pair.wait_ready(options.patience()).map(drop)
+}
+
+const fn moment_max(options: &LabOptions) -> Duration {
+    Duration::from_millis(options.moment_ms)
 }
 
 /// Waits for the moment and cuts; gives the time just before, and the slot that was cut.
 fn make_cut(
     pair: &mut Pair,
     options: &LabOptions,
+    kind: CutKind,
     random: &mut Random,
 ) -> Result<(Timestamp, usize)> {
     let mut refusals = 0;
     loop {
         let active = pair.wait_ready(options.patience())?;
-        pair.rest(random.between(MOMENT.0, MOMENT.1))?;
+        pair.rest(random.between(MOMENT_MIN, moment_max(options)))?;
         // Only what is called ready at this very moment may be cut.
         let still = pair
             .look()?
@@ -76,9 +114,9 @@ fn make_cut(
         }
         pair.begin_cut(active);
         let at = Timestamp::from(SystemTime::now());
-        match options.kind {
+        match kind {
             CutKind::Kill => signal(pair, active, Signal::KILL),
-            CutKind::Hang => signal(pair, active, Signal::STOP),
+            CutKind::Hang | CutKind::Resume | CutKind::Stall => signal(pair, active, Signal::STOP),
             CutKind::Switchover => {
                 if let Err(refusal) = pair.slot(active).socket().switchover() {
                     pair.end_cut();
@@ -94,6 +132,21 @@ fn make_cut(
     }
 }
 
+/// Lets a stalled active go on after a while, and gives the slot of whoever is active then.
+fn end_stall(
+    pair: &mut Pair,
+    options: &LabOptions,
+    stalled: usize,
+    random: &mut Random,
+) -> Result<usize> {
+    let longest = Duration::from_millis(options.stall_ms);
+    std::thread::sleep(random.between(longest / 3, longest));
+    signal(pair, stalled, Signal::CONT);
+    pair.end_cut();
+    pair.rest(STALL_SETTLES)?;
+    pair.wait_ready(options.patience())
+}
+
 fn signal(pair: &mut Pair, slot: usize, signal: Signal) {
     if let Some(child) = pair.slot(slot).child() {
         child.signal(signal);
@@ -101,10 +154,10 @@ fn signal(pair: &mut Pair, slot: usize, signal: Signal) {
 }
 
 /// Sees the old active off and starts its slot again.
-fn end_old(pair: &mut Pair, options: &LabOptions, old: usize) -> Result<()> {
-    let fences_itself = match options.kind {
-        CutKind::Kill => false,
-        CutKind::Hang if options.resume => {
+fn end_old(pair: &mut Pair, kind: CutKind, old: usize) -> Result<()> {
+    let fences_itself = match kind {
+        CutKind::Kill | CutKind::Stall => false,
+        CutKind::Resume => {
             signal(pair, old, Signal::CONT);
             true
         }

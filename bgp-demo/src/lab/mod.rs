@@ -1,5 +1,6 @@
 //! The laboratory: real BGP daemons in namespaces, the active route processor cut under load, the peers as judges.
 
+mod busy;
 mod capture;
 mod child;
 mod churn;
@@ -7,8 +8,10 @@ mod daemons;
 mod demo;
 mod error;
 mod failover;
+mod inner;
 mod interrupt;
 mod judge;
+mod limits;
 mod network;
 mod node;
 mod options;
@@ -17,19 +20,23 @@ mod progress;
 mod random;
 mod refusal;
 mod report;
+mod resources;
 mod rollover;
+mod rounds;
 mod routes;
 mod run;
 mod sandbox;
 mod security;
+mod soak;
 mod stage;
 mod verdict;
 
 use std::process::ExitCode;
 
 pub(crate) use demo::demo;
+pub(crate) use limits::{LimitsOptions, limits};
 pub(crate) use options::{LabOptions, PeerKind};
-use report::Verdict;
+pub(crate) use soak::{SoakOptions, soak};
 
 /// Exit status of a run in which a peer noticed something.
 const FAILED: u8 = 1;
@@ -46,11 +53,7 @@ pub(crate) fn lab(options: LabOptions) -> ExitCode {
     match run::run(options) {
         Ok(report) => {
             println!("{report}");
-            match report.verdict {
-                Verdict::Pass => ExitCode::SUCCESS,
-                Verdict::Fail => ExitCode::from(FAILED),
-                Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
-            }
+            report.verdict.exit_code()
         }
         Err(error) => {
             eprintln!("bgp-demo lab: {error}");

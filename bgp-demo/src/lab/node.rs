@@ -273,6 +273,15 @@ impl Slot {
         self.child.is_some()
     }
 
+    /// Lines of its log that tell of a panic.
+    pub(crate) fn panics(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let panics = log.lines().filter(|line| line.contains("panicked at"));
+        panics
+            .map(|line| format!("{}: {line}", self.name))
+            .collect()
+    }
+
     /// The last line of its log.
     pub(crate) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::daemons::check_sessions;
 use super::error::{LabError, Result};
+use super::random::Random;
 use super::security::LabKey;
 
 /// Who plays the peers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PeerKind {
     /// An embedded BGP peer on the kernel's own sockets; needs no daemon.
@@ -29,6 +30,18 @@ pub(crate) enum PeerKind {
 }
 
 impl PeerKind {
+    /// The word for it on the command line.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Bird => "bird",
+            Self::Frr => "frr",
+            Self::Gobgp => "gobgp",
+            Self::Openbgpd => "openbgpd",
+            Self::Ours => "ours",
+        }
+    }
+
     /// The name as people write it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -43,13 +56,17 @@ impl PeerKind {
 }
 
 /// How the active route processor is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CutKind {
     /// SIGKILL.
     Kill,
     /// SIGSTOP: the process hangs, and is ended only after the survivor has taken over.
     Hang,
+    /// SIGSTOP, and SIGCONT once the survivor has taken over: the old active has to fence itself.
+    Resume,
+    /// SIGSTOP, and SIGCONT soon (--stall-ms): whether that is a death is for the standby to say.
+    Stall,
     /// A planned switchover, asked for on the status socket.
     Switchover,
 }
@@ -60,6 +77,8 @@ impl CutKind {
         match self {
             Self::Kill => "kill",
             Self::Hang => "hang",
+            Self::Resume => "resume",
+            Self::Stall => "stall",
             Self::Switchover => "switchover",
         }
     }
@@ -96,9 +115,24 @@ pub(crate) struct LabOptions {
     /// How often the active is cut.
     #[arg(long, default_value_t = 3)]
     pub(crate) failovers: u32,
-    /// How the active is cut.
-    #[arg(long, value_enum, default_value = "kill")]
-    pub(crate) kind: CutKind,
+    /// How the active is cut; of several ways, one is drawn each time.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "kill")]
+    pub(crate) kind: Vec<CutKind>,
+    /// The longest time from everything being ready to the cut, milliseconds.
+    #[arg(long, default_value_t = 1500)]
+    pub(crate) moment_ms: u64,
+    /// How long a stall lasts at most, milliseconds; at least a third of it (--kind stall).
+    #[arg(long, default_value_t = 30)]
+    pub(crate) stall_ms: u64,
+    /// How often the standby is killed, in a row, after half of the failovers: meanwhile one active lives on.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) standby_deaths: u32,
+    /// Seconds for which nothing is cut, before the first cut: every change of the active is a false alarm.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) watch: u64,
+    /// Threads that keep a processor busy from the first cut on.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) busy: usize,
     /// Address family.
     #[arg(long, value_enum, default_value = "4")]
     pub(crate) family: LabFamily,
@@ -129,7 +163,7 @@ pub(crate) struct LabOptions {
     /// Chooses the moments of the cuts and of the churn; without it a new one, printed and reported.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// After a hang let the old active go on (SIGCONT) rather than end it: it has to fence itself.
+    /// Every hang ends with SIGCONT: --kind hang --resume is --kind resume.
     #[arg(long)]
     pub(crate) resume: bool,
     /// Milliseconds between two heartbeats of the route processors.
@@ -173,6 +207,12 @@ const SESSIONS_MAX: usize = 1000;
 /// Routes per side; the plan has a prefix for each.
 pub(crate) const ROUTES_MAX: u32 = 2_000_000;
 
+/// The earliest moment of a cut after everything was ready.
+pub(crate) const MOMENT_MIN_MS: u64 = 50;
+
+/// Threads that one machine can be expected to bear.
+const BUSY_MAX: usize = 1024;
+
 /// Beyond it sessions come to no end.
 const LOSS_MAX: u8 = 30;
 
@@ -212,10 +252,41 @@ impl LabOptions {
                 self.loss
             )));
         }
-        if self.resume && self.kind != CutKind::Hang {
+        if self.resume && !self.kind.contains(&CutKind::Hang) {
             return Err(LabError::new("--resume belongs to --kind hang"));
         }
+        if self.moment_ms < MOMENT_MIN_MS {
+            return Err(LabError::new(format!(
+                "--moment-ms {}: give at least {MOMENT_MIN_MS}",
+                self.moment_ms
+            )));
+        }
+        if self.busy > BUSY_MAX {
+            return Err(LabError::new(format!(
+                "--busy {}: give at most {BUSY_MAX}",
+                self.busy
+            )));
+        }
         Ok(())
+    }
+
+    /// The ways to cut, in words.
+    pub(crate) fn kinds(&self) -> String {
+        let names: Vec<&str> = self.kind.iter().map(|kind| kind.name()).collect();
+        names.join(", ")
+    }
+
+    /// The way of the next cut.
+    pub(crate) fn draw_kind(&self, random: &mut Random) -> CutKind {
+        let drawn = match self.kind.as_slice() {
+            [] => CutKind::Kill,
+            [only] => *only,
+            several => several[random.below(several.len() as u64) as usize],
+        };
+        match drawn {
+            CutKind::Hang if self.resume => CutKind::Resume,
+            drawn => drawn,
+        }
     }
 
     /// How long a single wait may take.
@@ -253,10 +324,31 @@ mod tests {
             ("lab --peer bird --ao k", "--peer ours"),
             ("lab --peer gobgp --ttl-security", "bird, frr and ours"),
             ("lab --loss 31", "at most 30"),
+            ("lab --moment-ms 49", "at least 50"),
+            ("lab --busy 5000", "at most 1024"),
         ] {
             let refusal = refusal(line);
             assert!(refusal.contains(word), "{line}: {refusal}");
         }
+    }
+
+    #[test]
+    fn of_several_kinds_each_is_drawn_and_the_same_by_the_same_seed() {
+        let options = |line: &str| Line::parse_from(line.split(' ')).options;
+        let mixed = options("lab --kind kill,hang,resume");
+        let draw = |seed| {
+            let mut random = Random::new(seed);
+            (0..50)
+                .map(|_| mixed.draw_kind(&mut random))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        for kind in [CutKind::Kill, CutKind::Hang, CutKind::Resume] {
+            assert!(draw(1).contains(&kind), "{kind:?}");
+        }
+        let resumed = options("lab --kind hang --resume");
+        assert_eq!(resumed.draw_kind(&mut Random::new(1)), CutKind::Resume);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! started again.
 
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::child::wait_until;
@@ -13,7 +14,7 @@ use super::routes::Plan;
 
 /// How often the nodes are asked while nothing happens.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Restarts that nobody asked for, after which something is wrong with the route processors.
+/// Ends in a row that nobody asked for, without being ready between, after which something is wrong with the route processors.
 const UNPLANNED_ENDS_MAX: u32 = 20;
 
 /// What was noticed over the whole run.
@@ -21,10 +22,20 @@ const UNPLANNED_ENDS_MAX: u32 = 20;
 pub(crate) struct Noticed {
     /// Changes of the active.
     pub(crate) role_changes: u32,
-    /// Processes that ended without having been cut.
+    /// Processes that ended without having been cut; an active that was overtaken by a false alarm is one.
     pub(crate) unplanned_ends: u32,
+    /// Those of them that ended by a signal or a panic.
+    pub(crate) crashes: u32,
     /// Time without protection, since it was there for the first time.
     pub(crate) unprotected: Duration,
+}
+
+/// Exit status of a Rust program that panicked.
+const PANICKED: i32 = 101;
+
+/// Whether a process that was not cut ended in a way that no node ends by itself.
+fn is_crash(status: ExitStatus) -> bool {
+    status.code().is_none_or(|code| code == PANICKED)
 }
 
 /// The two route processors.
@@ -39,6 +50,8 @@ pub(crate) struct Pair {
     /// The slot that must not be asked or restarted: its process is being cut.
     cut: Option<usize>,
     noticed: Noticed,
+    /// Ends that nobody asked for since everything was ready.
+    ends_in_a_row: u32,
 }
 
 impl Pair {
@@ -58,6 +71,7 @@ impl Pair {
             last_look: Instant::now(),
             cut: None,
             noticed: Noticed::default(),
+            ends_in_a_row: 0,
         })
     }
 
@@ -92,6 +106,16 @@ impl Pair {
     /// The slot `index`.
     pub(crate) const fn slot(&mut self, index: usize) -> &mut Slot {
         &mut self.slots[index]
+    }
+
+    /// The slot that was active at the last look.
+    pub(crate) const fn active(&self) -> Option<usize> {
+        self.active
+    }
+
+    /// Lines of panics in the logs.
+    pub(crate) fn panics(&self) -> Vec<String> {
+        self.slots.iter().flat_map(Slot::panics).collect()
     }
 
     /// What was noticed so far.
@@ -141,6 +165,9 @@ impl Pair {
             self.noticed.unprotected += now - self.last_look;
         }
         self.ready = (ever || ready, ready);
+        if ready {
+            self.ends_in_a_row = 0;
+        }
         self.last_look = now;
         if let Some((index, _)) = active
             && self.active != Some(*index)
@@ -157,7 +184,9 @@ impl Pair {
                 continue;
             };
             self.noticed.unplanned_ends += 1;
-            if self.noticed.unplanned_ends > UNPLANNED_ENDS_MAX {
+            self.noticed.crashes += u32::from(is_crash(status));
+            self.ends_in_a_row += 1;
+            if self.ends_in_a_row > UNPLANNED_ENDS_MAX {
                 return Err(LabError::new(format!(
                     "{} ends again and again ({status}): {}",
                     slot.name(),

@@ -1,18 +1,21 @@
 //! The report of a run: JSON for programs, a summary for people.
 
 use std::fmt;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use pcaps::check::Report as WireReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::daemons::Words;
 use super::judge::{Differences, ToldCounts};
 use super::options::{CutKind, LabOptions};
+use super::resources::{Sample, Series};
+use super::{FAILED, INCONCLUSIVE};
 
 /// The verdict on a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
     /// No peer noticed anything.
@@ -21,6 +24,26 @@ pub(crate) enum Verdict {
     Inconclusive,
     /// A peer noticed.
     Fail,
+}
+
+impl Verdict {
+    /// The word for people.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Fail => "FAIL",
+        }
+    }
+
+    /// The exit status of a program that came to it.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Pass => ExitCode::SUCCESS,
+            Self::Fail => ExitCode::from(FAILED),
+            Self::Inconclusive => ExitCode::from(INCONCLUSIVE),
+        }
+    }
 }
 
 /// Everything about a run.
@@ -52,8 +75,23 @@ pub(crate) struct Report {
     pub(crate) unprotected_ms: f64,
     /// Changes of the active that nobody asked for.
     pub(crate) false_alarms: u32,
-    /// Processes that ended without having been cut.
+    /// Processes that ended without having been cut; an active that was overtaken by a false alarm is one.
     pub(crate) unplanned_ends: u32,
+    /// Those of them that ended by a signal or a panic.
+    pub(crate) crashes: u32,
+    /// Panics in the logs of the route processors.
+    pub(crate) panics: Vec<String>,
+    /// How often the standby was killed.
+    pub(crate) standby_deaths: u32,
+    /// Time before the first cut in which nothing was cut, seconds.
+    pub(crate) watched_s: f64,
+    /// Changes of the active meanwhile.
+    pub(crate) watched_alarms: u32,
+    /// What the route processors used over the rounds.
+    pub(crate) resources: Vec<Series>,
+    /// The same, round by round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) samples: Vec<Sample>,
     /// Slices of routes that came or went during the run.
     pub(crate) churned_slices: u64,
     /// What the peers were told.
@@ -82,10 +120,12 @@ pub(crate) struct Versions {
 }
 
 /// A failover.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Failover {
     /// How the active was cut.
     pub(crate) kind: CutKind,
+    /// Another node is active than before (after a stall it may be the same).
+    pub(crate) taken_over: bool,
     /// Seconds since the run began.
     pub(crate) at_s: f64,
     /// The slot of the survivor.
@@ -255,7 +295,7 @@ impl fmt::Display for Report {
             f,
             "{} failovers ({}) over {} sessions with {} in {:.0} s",
             self.failovers.len(),
-            self.load.kind.name(),
+            self.load.kinds(),
             self.load.sessions,
             self.versions.peer.lines().next().unwrap_or_default(),
             self.seconds
@@ -291,12 +331,7 @@ impl fmt::Display for Report {
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
         }
-        let verdict = match self.verdict {
-            Verdict::Pass => "PASS",
-            Verdict::Inconclusive => "INCONCLUSIVE",
-            Verdict::Fail => "FAIL",
-        };
-        write!(f, "verdict: {verdict}")
+        write!(f, "verdict: {}", self.verdict.word())
     }
 }
 

@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 use super::churn::Churn;
 use super::daemons::{self, Words};
 use super::error::{At, LabError, Result};
-use super::failover::{self, Cut};
-use super::network::TAPS;
 use super::options::LabOptions;
 use super::progress::Progress;
 use super::random::Random;
 use super::report::{Report, Verdict, Versions};
 use super::stage::Stage;
 use super::verdict::{Found, conclude};
-use super::{interrupt, refusal, rollover, sandbox};
+use super::{interrupt, refusal, rounds, sandbox};
 
 /// Nothing may change for so long after the last change, so that late mistakes are seen.
 const QUIET: Duration = Duration::from_secs(1);
@@ -97,14 +95,14 @@ fn play(
             directory,
         )?);
     }
-    let (cuts, mut reasons) = cut_all(options, &mut stage, churn.as_mut(), seed, &progress)?;
+    let mut played = rounds::play(options, &mut stage, churn.as_mut(), seed, &progress)?;
     let changes = churn.map_or(Ok(0), Churn::stop)?;
     progress.say(&format!(
         "{changes} slices of routes came or went meanwhile; waiting for quiet"
     ));
     if let Err(error) = stage.wait_full() {
         interrupt::check()?;
-        reasons.push(error.to_string());
+        played.reasons.push(error.to_string());
     }
     stage.pair.rest(QUIET)?;
     let elapsed = spoken.elapsed();
@@ -113,6 +111,7 @@ fn play(
     let tables = stage.tables()?;
     let our_table = stage.our_table()?;
     let noticed = stage.pair.noticed();
+    let panics = stage.pair.panics();
     let (plan, announced) = (stage.plan.clone(), std::sync::Arc::clone(&stage.announced));
     let captured = stage.take_down()?;
     progress.say("judging the capture");
@@ -121,7 +120,7 @@ fn play(
         versions,
         plan: &plan,
         announced: &announced,
-        cuts,
+        played,
         before,
         after,
         elapsed,
@@ -130,63 +129,13 @@ fn play(
         noticed,
         changes,
         captured: &captured,
-        reasons,
+        panics,
         length: progress.elapsed(),
     })?;
     if let Some(target) = &options.capture {
         convert(&captured.wire, target)?;
     }
     Ok(report)
-}
-
-/// Makes every cut; what ends the series early is a reason against a pass.
-fn cut_all(
-    options: &LabOptions,
-    stage: &mut Stage,
-    mut churn: Option<&mut Churn>,
-    seed: u64,
-    progress: &Progress,
-) -> Result<(Vec<Cut>, Vec<String>)> {
-    let mut random = Random::new(seed);
-    let mut cuts: Vec<Cut> = Vec::new();
-    for number in 1..=options.failovers {
-        if let Some(churn) = &mut churn {
-            churn.must_run()?;
-        }
-        if options.story {
-            progress.say(
-                "routes come and go in both directions; at some moment soon: kill -9 of the active",
-            );
-        }
-        let rolled = options
-            .ao
-            .is_some()
-            .then(|| rollover::begin(options, stage, number, &mut random))
-            .transpose()?;
-        let cut = failover::cut(&mut stage.pair, options, &mut random);
-        if let Some(rolled) = rolled {
-            rolled.finish()?;
-        }
-        match cut {
-            Ok(cut) => {
-                progress.say(&format!(
-                    "failover {number} of {} ({}): {} took over; protected again after {:.0} ms",
-                    options.failovers,
-                    options.kind.name(),
-                    TAPS[cut.moment.survivor],
-                    cut.protected_again.as_secs_f64() * 1e3,
-                ));
-                cuts.push(cut);
-            }
-            Err(error) => {
-                interrupt::check()?;
-                let reason = format!("failover {number}: {error}");
-                progress.say(&reason);
-                return Ok((cuts, vec![reason]));
-            }
-        }
-    }
-    Ok((cuts, Vec::new()))
 }
 
 fn tell_the_story(options: &LabOptions, progress: &Progress) {
@@ -236,11 +185,16 @@ fn versions(options: &LabOptions) -> Result<Versions> {
     })
 }
 
-fn fresh_seed() -> u64 {
+/// A seed that no run had before.
+pub(crate) fn fresh_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let nanos = now.map_or(0, |now| now.as_nanos() as u64);
-    // Short enough to be typed.
-    Random::new(nanos).below(1_000_000_000)
+    short_seed(&mut Random::new(nanos))
+}
+
+/// A seed that is short enough to be typed.
+pub(crate) fn short_seed(random: &mut Random) -> u64 {
+    random.below(1_000_000_000)
 }
 
 fn make_directory(options: &LabOptions, seed: u64) -> Result<PathBuf> {

@@ -9,7 +9,6 @@ use pcaps::check::Verdict as WireVerdict;
 use super::churn::Announced;
 use super::daemons::Words;
 use super::error::Result;
-use super::failover::Cut;
 use super::judge::{self, CutMoment, FirstWords, ToldCounts, ToldReport, compare, first_words};
 use super::network::TAPS;
 use super::options::LabOptions;
@@ -18,6 +17,8 @@ use super::report::{
     Failover, Report, SessionReport, Spread, TakeoverTimes, Verdict, Versions, WireSummary,
     milliseconds, resets,
 };
+use super::resources::{self, Series};
+use super::rounds::Played;
 use super::routes::Plan;
 use super::stage::Captured;
 
@@ -31,8 +32,8 @@ pub(crate) struct Found<'a> {
     pub(crate) plan: &'a Plan,
     /// Which routes were announced in the end.
     pub(crate) announced: &'a Announced,
-    /// The failovers.
-    pub(crate) cuts: Vec<Cut>,
+    /// The rounds.
+    pub(crate) played: Played,
     /// The peers before the first cut.
     pub(crate) before: Vec<Words>,
     /// The peers after the last.
@@ -49,8 +50,8 @@ pub(crate) struct Found<'a> {
     pub(crate) changes: u64,
     /// The captures.
     pub(crate) captured: &'a Captured,
-    /// What went wrong already.
-    pub(crate) reasons: Vec<String>,
+    /// Panics of route processors, a line each.
+    pub(crate) panics: Vec<String>,
     /// Length of the run.
     pub(crate) length: Duration,
 }
@@ -60,7 +61,7 @@ pub(crate) struct Found<'a> {
 /// # Errors
 /// A capture cannot be read.
 pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
-    let moments: Vec<CutMoment> = found.cuts.iter().map(|cut| cut.moment).collect();
+    let moments: Vec<CutMoment> = found.played.cuts.iter().map(|cut| cut.moment).collect();
     let taps = [0, 1].map(|index: usize| found.captured.taps[index].as_path());
     let words = first_words(taps, found.plan, &moments)?;
     let (wire, told) = judge::wire(&found.captured.wire, found.plan, &moments, found.announced)?;
@@ -69,7 +70,13 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
         found.announced.has(found.plan, route)
     });
     let sum = |count: fn(&SessionReport) -> u64| sessions.iter().map(count).sum::<u64>();
-    let cut_count = u32::try_from(found.cuts.len()).unwrap_or(u32::MAX);
+    let taken_over = found
+        .played
+        .cuts
+        .iter()
+        .filter(|cut| cut.taken_over)
+        .count();
+    let taken_over = u32::try_from(taken_over).unwrap_or(u32::MAX);
     let mut report = Report {
         verdict: Verdict::Pass,
         flaps: sum(|session| u64::from(!session.breaks.is_empty())),
@@ -82,7 +89,7 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
         failovers: failovers(&found, &words, &told),
         takeover: takeover_times(&words),
         unprotected_ms: milliseconds(found.noticed.unprotected),
-        false_alarms: found.noticed.role_changes.saturating_sub(cut_count),
+        false_alarms: found.noticed.role_changes.saturating_sub(taken_over),
         unplanned_ends: found.noticed.unplanned_ends,
         churned_slices: found.changes,
         wire: WireSummary::of(&wire, found.captured.dropped),
@@ -91,7 +98,14 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
         sessions,
         our_table,
         seconds: found.length.as_secs_f64(),
-        reasons: found.reasons,
+        reasons: found.played.reasons,
+        standby_deaths: found.played.standby_deaths,
+        watched_s: found.played.watched.time.as_secs_f64(),
+        watched_alarms: found.played.watched.alarms,
+        resources: resources::judge(&found.played.samples),
+        samples: found.played.samples,
+        crashes: found.noticed.crashes,
+        panics: found.panics,
         versions: found.versions,
         load: found.options.clone(),
     };
@@ -123,7 +137,7 @@ fn sessions(found: &Found<'_>) -> Vec<SessionReport> {
 }
 
 fn failovers(found: &Found<'_>, words: &[FirstWords], told: &ToldReport) -> Vec<Failover> {
-    let begin = found.cuts.first().map(|cut| cut.moment.at);
+    let begin = found.played.cuts.first().map(|cut| cut.moment.at);
     let extreme = |times: &BTreeMap<usize, Duration>, last: bool| {
         let time = if last {
             times.values().max()
@@ -133,12 +147,14 @@ fn failovers(found: &Found<'_>, words: &[FirstWords], told: &ToldReport) -> Vec<
         time.copied().map(milliseconds)
     };
     found
+        .played
         .cuts
         .iter()
         .zip(words)
         .zip(&told.updates_after)
         .map(|((cut, words), updates)| Failover {
-            kind: found.options.kind,
+            kind: cut.kind,
+            taken_over: cut.taken_over,
             at_s: begin.map_or(0.0, |begin| {
                 cut.moment.at.saturating_since(begin).as_secs_f64()
             }),
@@ -197,6 +213,17 @@ fn decide(report: &mut Report) {
     }
     against.extend(told_wrongly(&report.told));
     against.extend(report.told_examples.iter().cloned());
+    against.extend(report.resources.iter().filter_map(Series::complaint));
+    against.extend(report.panics.iter().cloned());
+    if report.crashes > 0 {
+        against.push(format!("{} processes crashed", report.crashes));
+    }
+    if report.standby_deaths < report.load.standby_deaths {
+        against.push(format!(
+            "{} of {} deaths of the standby were made",
+            report.standby_deaths, report.load.standby_deaths
+        ));
+    }
     let broken = report.wire.broken.iter();
     against.extend(broken.map(|(rule, count)| format!("wire: {rule}: broken {count} times")));
     against.extend(report.wire.violations.iter().cloned());

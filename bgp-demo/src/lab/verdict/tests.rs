@@ -33,6 +33,7 @@ fn clean() -> Report {
         duplicates: 0,
         failovers: vec![Failover {
             kind: CutKind::Kill,
+            taken_over: true,
             at_s: 0.0,
             survivor: "rp1".to_owned(),
             first_segment_ms: Some(0.4),
@@ -47,6 +48,13 @@ fn clean() -> Report {
         unprotected_ms: 50.0,
         false_alarms: 0,
         unplanned_ends: 0,
+        crashes: 0,
+        panics: Vec::new(),
+        standby_deaths: 0,
+        watched_s: 0.0,
+        watched_alarms: 0,
+        resources: Vec::new(),
+        samples: Vec::new(),
         churned_slices: 5,
         told: ToldCounts::default(),
         told_examples: Vec::new(),
@@ -72,6 +80,17 @@ fn clean() -> Report {
     }
 }
 
+fn growing() -> Series {
+    Series {
+        what: "survivors: threads".to_owned(),
+        samples: 20,
+        early: 6,
+        late: 7,
+        max: 7,
+        flat: false,
+    }
+}
+
 fn verdict_after(change: impl FnOnce(&mut Report)) -> (Verdict, Vec<String>) {
     let mut report = clean();
     change(&mut report);
@@ -86,7 +105,7 @@ fn a_clean_run_passes() {
 
 #[test]
 fn whatever_a_peer_noticed_fails_the_run() {
-    let changes: [fn(&mut Report); 13] = [
+    let changes: [fn(&mut Report); 17] = [
         |it| it.flaps = 1,
         |it| it.resets = 1,
         |it| it.missing = 1,
@@ -99,6 +118,10 @@ fn whatever_a_peer_noticed_fails_the_run() {
         |it| it.told.wrong_path = 1,
         |it| it.told.unreadable = 1,
         |it| it.failovers[0].sessions_served = 0,
+        |it| it.crashes = 1,
+        |it| it.panics.push("rp0: panicked at a line".to_owned()),
+        |it| it.load.standby_deaths = 1,
+        |it| it.resources.push(growing()),
         |it| it.reasons.push("failover 1: nobody took over".to_owned()),
     ];
     for (number, change) in changes.into_iter().enumerate() {
