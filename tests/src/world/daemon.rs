@@ -158,7 +158,7 @@ impl Daemon {
             }
             NodeEvent::Received { id, data, .. } => {
                 if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.unread.extend(data);
+                    stream.unread.extend(data.iter());
                 }
             }
             NodeEvent::Acknowledged { id, upto } => {
@@ -214,7 +214,7 @@ impl Daemon {
         if len == 0 || stream.closed || room < len {
             return false;
         }
-        let octets: Vec<u8> = stream.unread.iter().take(len).copied().collect();
+        let octets = front(&stream.unread, len);
         let answer: Vec<u8> = octets.iter().map(|octet| octet ^ TWIST).collect();
         let end = stream.model.read + len as u64;
         let done = match mode {
@@ -413,6 +413,16 @@ impl Daemon {
             self.streams.insert(id, stream);
         }
     }
+}
+
+/// The first `len` octets.
+fn front(octets: &VecDeque<u8>, len: usize) -> Vec<u8> {
+    let (head, tail) = octets.as_slices();
+    let (head, tail) = match head.split_at_checked(len) {
+        Some((head, _)) => (head, &[][..]),
+        None => (head, &tail[..len - head.len()]),
+    };
+    [head, tail].concat()
 }
 
 impl Stream {

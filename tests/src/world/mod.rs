@@ -13,6 +13,7 @@ mod pipe;
 mod scenario;
 mod segment;
 mod stranger;
+mod text;
 mod trace;
 
 pub use channel::{Channel, PIECE};

@@ -1,5 +1,6 @@
 //! The state of one connection of the service: positions and digests of both directions, and what was said lately.
 
+use super::text::{NOTHING, digest};
 use std::collections::VecDeque;
 
 /// A record of a dump.
@@ -26,22 +27,13 @@ pub struct Model {
     said: VecDeque<u8>,
 }
 
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
-
-fn digest(seed: u64, octets: &[u8]) -> u64 {
-    octets.iter().fold(seed, |digest, octet| {
-        (digest ^ u64::from(*octet)).wrapping_mul(FNV_PRIME)
-    })
-}
-
 impl Default for Model {
     fn default() -> Self {
         Model {
             read: 0,
-            read_digest: FNV_BASIS,
+            read_digest: NOTHING,
             sent: 0,
-            sent_digest: FNV_BASIS,
+            sent_digest: NOTHING,
             said: VecDeque::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! What happens in a world: the addresses, the peer's clients, the pair's service.
 
+use super::text;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcp_ha::Protection;
 use tcp_ha::core::NodeLimits;
@@ -133,6 +134,11 @@ impl Scenario {
 
     /// The octet of a client's stream at `offset`.
     pub fn octet(&self, offset: u64) -> u8 {
-        self.salt.wrapping_add((offset % 251) as u8)
+        text::octet(self.salt, offset)
+    }
+
+    /// The octets of a client's stream from `offset` on.
+    pub fn text(&self, offset: u64, len: usize) -> Vec<u8> {
+        text::text(self.salt, offset, len)
     }
 }
