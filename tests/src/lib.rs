@@ -5,5 +5,7 @@
 pub mod netns;
 pub mod script;
 pub mod sim;
+pub mod small;
+mod text;
 pub mod wire;
 pub mod world;

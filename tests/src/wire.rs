@@ -180,6 +180,11 @@ impl Monotonic {
         }
     }
 
+    /// Who comes without connections has secrets of its own: initial sequence numbers begin anew.
+    pub fn begin_anew(&mut self) {
+        self.flows.values_mut().for_each(|flow| flow.iss = None);
+    }
+
     /// Looks at one segment of the watched side.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The scenario of a seed.
 
-use crate::world::{Dice, Family, Opener, Scenario};
+use crate::world::{Dice, Family, Opener, Scenario, Stacks};
 use std::time::Duration;
 use tcp_ha::Protection;
 use tcp_ha::core::{NodeLimits, SendMode};
@@ -44,6 +44,8 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
             probes: 200,
         }),
         limits: limits(dice, &pair_tcp),
+        stacks: dice.pick(&[Stacks::Engine, Stacks::Small, Stacks::Both, Stacks::Both]),
+        wraps: dice.one_in(2),
         pair_tcp,
         peer_tcp: tcp(dice),
     }

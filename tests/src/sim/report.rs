@@ -24,6 +24,8 @@ pub struct Figures {
     pub backed: u64,
     /// Connections that were found equal in shadow and active.
     pub level: u64,
+    /// Segments that the small TCP has judged.
+    pub judged: u64,
     /// What was met.
     pub faults: Faults,
 }
@@ -40,6 +42,7 @@ impl Figures {
             reopened,
             backed,
             level,
+            judged,
             faults,
         } = other;
         self.seeds += seeds;
@@ -50,6 +53,7 @@ impl Figures {
         self.reopened += reopened;
         self.backed += backed;
         self.level += level;
+        self.judged += judged;
         self.faults.add(faults);
     }
 }
@@ -87,8 +91,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{} segments found backed, {} checkpoints found level",
-            figures.backed, figures.level
+            "{} segments found backed, {} checkpoints found level, {} segments judged by the small TCP",
+            figures.backed, figures.level, figures.judged
         )?;
         for (fault, count) in &figures.faults.0 {
             writeln!(f, "{count:>12} {fault:?}")?;

@@ -260,6 +260,7 @@ impl Life {
             reopened: self.reopened,
             backed: self.world.onlooker.backed,
             level: self.world.level,
+            judged: self.world.peer.judged(),
             faults: self.faults.clone(),
         }
     }

@@ -75,6 +75,7 @@ impl World {
     pub(super) fn excuse_all(&mut self) {
         let flows = self.peer.flows();
         self.onlooker.monotonic.excused.extend(flows);
+        self.onlooker.monotonic.begin_anew();
     }
 
     /// Clients whose connection nobody knows any more give it up: without traffic they would never hear of it.

@@ -12,8 +12,8 @@ mod peer;
 mod pipe;
 mod scenario;
 mod segment;
+mod stacks;
 mod stranger;
-mod text;
 mod trace;
 
 pub use channel::{Channel, PIECE};
@@ -25,8 +25,9 @@ pub use moody::MoodyRegister;
 pub use node::{Doing, Node};
 pub use peer::{Client, Peer, Stage};
 pub use pipe::Pipe;
-pub use scenario::{Family, Opener, PORT, Scenario, TWIST};
+pub use scenario::{Family, Opener, PORT, Scenario, Stacks, TWIST};
 pub use segment::{Segment, Weather};
+pub use stacks::Line;
 pub use stranger::Stranger;
 pub use trace::Trace;
 
@@ -417,8 +418,13 @@ impl World {
             return;
         }
         self.steps += 1;
-        for octets in self.peer.turn(self.now_us, to_peer) {
-            self.fly(PEER_PORT, octets);
+        match self.peer.turn(self.now_us, to_peer) {
+            Ok(frames) => {
+                for octets in frames {
+                    self.fly(PEER_PORT, octets);
+                }
+            }
+            Err(wrong) => self.fail("peer", wrong),
         }
         self.peer_rests_until_us = self.peer.next_us(self.now_us, TURN_US);
     }

@@ -1,6 +1,6 @@
 //! The state of one connection of the service: positions and digests of both directions, and what was said lately.
 
-use super::text::{NOTHING, digest};
+use crate::text::{NOTHING, digest};
 use std::collections::VecDeque;
 
 /// A record of a dump.

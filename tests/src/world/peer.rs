@@ -1,14 +1,12 @@
-//! The peer: an engine of its own with clients that send known streams and check what comes back.
+//! The peer: clients that send known streams and check what comes back, over an engine of its own or over the small TCP.
 
 use super::scenario::{Opener, Scenario, TWIST};
-use super::text;
+use super::stacks::{BothTcps, Line, Told};
+use crate::text;
 use crate::wire::Ends;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use tcp_ha::engine::{
-    CloseCause, ConnectionId, ConnectionInfo, ConnectionOptions, Effects, Engine, Event, Instant,
-    Secrets,
-};
+use tcp_ha::engine::{CloseCause, Engine, Instant};
 use tcp_ha::link::host::{Host, HostConfig, Inbound};
 use tcp_ha::link::{Frames, LinkAddress};
 
@@ -18,7 +16,7 @@ pub enum Stage {
     /// Not opened yet.
     Waiting,
     /// Opened.
-    Open(ConnectionId),
+    Open(Line),
     /// Over.
     Over(CloseCause),
 }
@@ -56,31 +54,24 @@ impl Client {
         }
     }
 
-    fn id(&self) -> Option<ConnectionId> {
+    fn line(&self) -> Option<Line> {
         match self.stage {
-            Stage::Open(id) => Some(id),
+            Stage::Open(line) => Some(line),
             _ => None,
         }
     }
 }
 
-/// A connection of the peer's engine, as the pair's segments name it.
-fn ends(info: &ConnectionInfo) -> Ends {
-    let (ours, theirs) = (info.tuple.local, info.tuple.remote);
-    (theirs.port(), ours.ip(), ours.port())
-}
-
 /// See the module's text.
 pub struct Peer {
     scenario: Scenario,
-    engine: Engine,
+    tcps: BothTcps,
     host: Host,
-    fx: Effects,
     frames: Frames,
     /// The clients.
     pub clients: Vec<Client>,
     /// Connections that the pair opened while every client had one.
-    unclaimed: VecDeque<ConnectionId>,
+    unclaimed: VecDeque<Line>,
     /// Whether clients take what comes.
     pub reads: bool,
     /// Clients close once everything came back.
@@ -96,24 +87,10 @@ impl Peer {
         let family = scenario.family;
         let mut host = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 2]));
         host.addresses = vec![(family.peer(), family.prefix())];
-        let mut engine = Engine::new(
-            scenario.peer_tcp.clone(),
-            Secrets::from_bytes(&[7; Secrets::LEN]),
-        );
-        if scenario.opener == Opener::Pair {
-            engine
-                .listen(
-                    scenario.peer_socket(),
-                    ConnectionOptions::default(),
-                    scenario.clients,
-                )
-                .expect("a free port");
-        }
         Peer {
             scenario: scenario.clone(),
-            engine,
+            tcps: BothTcps::new(scenario),
             host: Host::new(host).expect("a valid host"),
-            fx: Effects::default(),
             frames: Frames::default(),
             clients: vec![Client::new(); scenario.clients],
             unclaimed: VecDeque::new(),
@@ -129,19 +106,9 @@ impl Peer {
         if self.scenario.opener == Opener::Pair {
             return;
         }
-        for client in &mut self.clients {
-            if client.id().is_none() {
-                *client = Client::new();
-                let id = self.engine.connect(
-                    Instant::from_micros(now_us),
-                    SocketAddr::new(self.scenario.family.peer(), 0),
-                    self.scenario.pair_socket(),
-                    ConnectionOptions::default(),
-                    &mut self.fx,
-                );
-                let id = id.expect("a free port");
-                client.stage = Stage::Open(id);
-                client.ends = self.engine.connection(id).map(|info| ends(&info));
+        for at in 0..self.clients.len() {
+            if self.clients[at].line().is_none() {
+                self.connect_from(now_us, at, 0);
             }
         }
     }
@@ -160,43 +127,37 @@ impl Peer {
 
     /// Connections that the pair opened go to clients without one, as such become free.
     fn claim(&mut self) {
-        while let Some(&id) = self.unclaimed.front() {
-            let Some(client) = self.clients.iter_mut().find(|client| client.id().is_none()) else {
+        while let Some(&line) = self.unclaimed.front() {
+            let free = |client: &&mut Client| client.line().is_none();
+            let Some(client) = self.clients.iter_mut().find(free) else {
                 return;
             };
             self.unclaimed.pop_front();
             *client = Client::new();
-            client.stage = Stage::Open(id);
-            client.ends = self.engine.connection(id).map(|info| ends(&info));
+            client.stage = Stage::Open(line);
+            client.ends = self.tcps.ends(line);
             // What came before it had a client.
-            client.available = self.engine.connection(id).map_or(0, |info| info.rcv_nxt);
-            client.peer_closed = self
-                .engine
-                .connection(id)
-                .is_some_and(|info| info.fin_received);
+            (client.available, client.peer_closed) = self.tcps.progress(line);
         }
     }
 
     /// One client closes now: a FIN behind what it wrote.
     /// Nothing happens before it is established.
     pub fn close_client(&mut self, at: usize) {
-        let info = self.clients[at]
-            .id()
-            .and_then(|id| self.engine.connection(id));
-        self.clients[at].closes |= info.is_some_and(|info| info.state.accepts_text());
+        let line = self.clients[at].line();
+        self.clients[at].closes |= line.is_some_and(|line| self.tcps.is_open(line));
     }
 
-    /// Opens client `at` from a port of its own choice.
+    /// Opens client `at` from a port of its own choice; 0 leaves it to the stack.
     pub fn connect_from(&mut self, now_us: u64, at: usize, port: u16) {
-        self.clients[at] = Client::new();
-        let id = self.engine.connect(
-            Instant::from_micros(now_us),
-            SocketAddr::new(self.scenario.family.peer(), port),
-            self.scenario.pair_socket(),
-            ConnectionOptions::default(),
-            &mut self.fx,
-        );
-        self.clients[at].stage = Stage::Open(id.expect("a free port"));
+        let local = SocketAddr::new(self.scenario.family.peer(), port);
+        let remote = self.scenario.pair_socket();
+        let now = Instant::from_micros(now_us);
+        let line = self.tcps.connect(now, local, remote);
+        let client = &mut self.clients[at];
+        *client = Client::new();
+        client.stage = Stage::Open(line);
+        client.ends = self.tcps.ends(line);
     }
 
     /// All clients close now: a FIN behind what they wrote.
@@ -208,22 +169,14 @@ impl Peer {
 
     /// One client aborts now: a RST.
     pub fn abort_client(&mut self, now_us: u64, at: usize) {
-        if let Some(id) = self.clients[at].id() {
-            let _ = self
-                .engine
-                .abort(Instant::from_micros(now_us), id, &mut self.fx);
+        if let Some(line) = self.clients[at].line() {
+            self.tcps.abort(Instant::from_micros(now_us), line);
         }
     }
 
     /// All clients abort now: a RST.
     pub fn abort(&mut self, now_us: u64) {
-        for client in &self.clients {
-            if let Some(id) = client.id() {
-                let _ = self
-                    .engine
-                    .abort(Instant::from_micros(now_us), id, &mut self.fx);
-            }
-        }
+        (0..self.clients.len()).for_each(|at| self.abort_client(now_us, at));
     }
 
     /// Whether everything came back to every client.
@@ -258,153 +211,121 @@ impl Peer {
 
     /// The peer's engine, to look at.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        &self.tcps.engine
+    }
+
+    /// Segments that its small TCP has judged.
+    pub fn judged(&self) -> u64 {
+        self.tcps.small.judged
     }
 
     /// The connections of the clients, as the pair's segments name them.
     pub(super) fn flows(&self) -> Vec<Ends> {
-        let infos = self
-            .engine
-            .connections()
-            .filter_map(|id| self.engine.connection(id));
-        infos.map(|info| ends(&info)).collect()
+        self.tcps.flows()
     }
 
     /// When it has something to do again, if nothing comes before.
     pub(super) fn next_us(&self, now_us: u64, turn_us: u64) -> u64 {
         let writes = self.clients.iter().any(|client| self.can_write(client));
-        if writes || !self.fx.events.is_empty() {
+        if writes || self.tcps.has_news() {
             return now_us + turn_us;
         }
-        let timeouts = [self.engine.next_timeout(), self.host.next_timeout()];
+        let timeouts = [self.tcps.next_timeout(), self.host.next_timeout()];
         let next = timeouts.into_iter().flatten().min();
         next.map_or(u64::MAX, |at| at.as_micros())
             .max(now_us + turn_us)
     }
 
     fn can_write(&self, client: &Client) -> bool {
-        let Some(id) = client.id() else {
+        let Some(line) = client.line() else {
             return false;
         };
-        let accepts = self
-            .engine
-            .connection(id)
-            .is_some_and(|info| info.state.accepts_text());
-        let wants = client.written < self.scenario.octets && !client.closes;
-        !client.closed && accepts && wants && self.engine.send_room(id) > 0
+        let wants = client.written < self.scenario.octets && !client.closes && !client.closed;
+        wants && self.tcps.is_open(line) && self.tcps.room(line) > 0
     }
 
+    /// A turn of everybody.
+    ///
+    /// # Errors
+    /// What the small TCP holds against a segment.
     pub(super) fn turn<'f>(
         &mut self,
         now_us: u64,
         frames: impl Iterator<Item = &'f [u8]>,
-    ) -> Vec<Vec<u8>> {
+    ) -> Result<Vec<Vec<u8>>, String> {
         let now = Instant::from_micros(now_us);
         for frame in frames {
             if let Ok(Inbound::Segment {
                 src, dst, segment, ..
             }) = self.host.handle_frame(now, frame, &mut self.frames)
             {
-                self.engine
-                    .handle_segment(now, src, dst, segment, &mut self.fx);
+                self.tcps.arrive(now, &self.scenario, (src, dst), segment)?;
             }
         }
-        self.engine.handle_timeout(now, &mut self.fx);
+        self.tcps.timeout(now);
         self.host.handle_timeout(now, &mut self.frames);
-        for event in std::mem::take(&mut self.fx.events) {
-            self.note(event);
+        for (line, told) in self.tcps.take_told() {
+            self.note(line, told);
         }
         for at in 0..self.clients.len() {
             self.client_turn(now, at);
         }
-        for segment in self.fx.segments() {
-            let (dscp, hops) = (segment.dscp, segment.hop_limit);
-            self.host.send_segment(
-                now,
-                segment.src,
-                segment.dst,
-                dscp,
-                hops,
-                segment.bytes,
-                &mut self.frames,
-            );
-        }
-        // Events of the clients' own calls wait for the next turn.
-        let events = std::mem::take(&mut self.fx.events);
-        self.fx.clear();
-        self.fx.events = events;
-        self.frames
-            .drain()
-            .map(|frame| frame.octets().to_vec())
-            .collect()
+        self.tcps.transmit(now, &mut self.host, &mut self.frames);
+        let frames = self.frames.drain();
+        Ok(frames.map(|frame| frame.octets().to_vec()).collect())
     }
 
-    fn client_of(&mut self, id: ConnectionId) -> Option<&mut Client> {
-        self.clients
-            .iter_mut()
-            .find(|client| client.id() == Some(id))
-    }
-
-    fn note(&mut self, event: Event) {
-        match event {
-            Event::Accepted { id, .. } => {
-                self.unclaimed.push_back(id);
+    fn note(&mut self, line: Line, told: Told) {
+        let mut clients = self.clients.iter_mut();
+        let client = clients.find(|client| client.line() == Some(line));
+        match (told, client) {
+            (Told::Accepted, _) => {
+                self.unclaimed.push_back(line);
                 self.claim();
             }
-            Event::Received { id, to, .. } => {
-                if let Some(client) = self.client_of(id) {
-                    client.available = client.available.max(to);
-                }
-            }
-            Event::PeerClosed { id } => {
-                if let Some(client) = self.client_of(id) {
-                    client.peer_closed = true;
-                }
-            }
-            Event::Closed { id, cause } => {
-                self.unclaimed.retain(|unclaimed| *unclaimed != id);
-                if let Some(client) = self.client_of(id) {
+            (Told::Received(to), Some(client)) => client.available = client.available.max(to),
+            (Told::PeerClosed, Some(client)) => client.peer_closed = true,
+            (Told::Closed(cause), client) => {
+                if let Some(client) = client {
                     client.stage = Stage::Over(cause);
                 }
+                self.unclaimed.retain(|unclaimed| *unclaimed != line);
             }
             _ => {}
         }
     }
 
     fn client_turn(&mut self, now: Instant, at: usize) {
-        let Some(id) = self.clients[at].id() else {
+        let Some(line) = self.clients[at].line() else {
             return;
         };
         if self.reads && self.clients[at].available > self.clients[at].returned {
-            self.read(now, at, id);
+            self.read(now, at, line);
         }
         let client = &mut self.clients[at];
-        let accepts = self
-            .engine
-            .connection(id)
-            .is_some_and(|info| info.state.accepts_text());
+        if client.closed {
+            return;
+        }
+        let left = self.scenario.octets - client.written;
+        let wanted = left.min(self.scenario.per_turn as u64) as usize;
+        if wanted > 0 && !client.closes && self.tcps.is_open(line) {
+            let text = self.scenario.text(client.written, wanted);
+            client.written += self.tcps.send(now, line, &text);
+        }
         let done = client.returned == self.scenario.octets;
-        if !client.closed {
-            let wanted = (self.scenario.octets - client.written).min(self.scenario.per_turn as u64);
-            if wanted > 0 && accepts && !client.closes {
-                let text = self.scenario.text(client.written, wanted as usize);
-                let taken = self.engine.send(now, id, &text, &mut self.fx);
-                client.written += taken.unwrap_or(0) as u64;
-            }
-            let due = client.closes
-                || (self.closes_when_done && done)
-                || (self.closes_when_written && client.written == self.scenario.octets)
-                || (self.closes_after_service && client.peer_closed && done);
-            if due {
-                client.closed = self.engine.close(now, id, &mut self.fx).is_ok();
-            }
+        let due = client.closes
+            || (self.closes_when_done && done)
+            || (self.closes_when_written && client.written == self.scenario.octets)
+            || (self.closes_after_service && client.peer_closed && done);
+        if due {
+            client.closed = self.tcps.close(now, line);
         }
     }
 
-    fn read(&mut self, now: Instant, at: usize, id: ConnectionId) {
+    fn read(&mut self, now: Instant, at: usize, line: Line) {
         let client = &mut self.clients[at];
         let from = client.returned;
-        let Ok((head, tail)) = self.engine.received(id, from) else {
+        let Some((head, tail)) = self.tcps.received(line, from) else {
             panic!("octets from {from} on were announced to client {at}");
         };
         let len = (client.available - from) as usize;
@@ -416,9 +337,8 @@ impl Peer {
             }
             offset += octets.len() as u64;
         }
+        assert_eq!(offset, client.available, "all that was announced is there");
         client.returned = client.available;
-        self.engine
-            .consume(now, id, client.available, &mut self.fx)
-            .expect("octets that were received");
+        self.tcps.consume(now, line, client.available);
     }
 }

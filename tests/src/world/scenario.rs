@@ -1,6 +1,6 @@
 //! What happens in a world: the addresses, the peer's clients, the pair's service.
 
-use super::text;
+use crate::text;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcp_ha::Protection;
 use tcp_ha::core::NodeLimits;
@@ -56,6 +56,17 @@ pub enum Opener {
     Pair,
 }
 
+/// The TCP of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stacks {
+    /// An engine like the pair's.
+    Engine,
+    /// The small one, which shares no code with it.
+    Small,
+    /// Each connection has one or the other.
+    Both,
+}
+
 /// Settings of a world; all that is random comes from its seed.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -83,6 +94,10 @@ pub struct Scenario {
     pub node_state: bool,
     /// Keepalive of the service's connections.
     pub keepalive: Option<KeepaliveConfig>,
+    /// Which TCP the peer has.
+    pub stacks: Stacks,
+    /// Sequence numbers of the small TCP's connections go round soon.
+    pub wraps: bool,
     /// TCP of the pair.
     pub pair_tcp: Config,
     /// TCP of the peer.
@@ -106,6 +121,8 @@ impl Default for Scenario {
             message: 0,
             node_state: false,
             keepalive: None,
+            stacks: Stacks::Engine,
+            wraps: false,
             pair_tcp: Config::default(),
             peer_tcp: Config::default(),
             limits: NodeLimits::default(),

@@ -18,7 +18,7 @@ const ROUND: [u8; PERIOD + RUN] = {
 };
 
 /// The octet at `offset` of the stream of `salt`.
-pub(super) fn octet(salt: u8, offset: u64) -> u8 {
+pub(crate) fn octet(salt: u8, offset: u64) -> u8 {
     salt.wrapping_add((offset % PERIOD as u64) as u8)
 }
 
@@ -29,7 +29,7 @@ fn run(offset: u64, len: usize) -> &'static [u8] {
 }
 
 /// The stream of `salt` from `offset` on.
-pub(super) fn text(salt: u8, offset: u64, len: usize) -> Vec<u8> {
+pub(crate) fn text(salt: u8, offset: u64, len: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(len);
     while text.len() < len {
         let run = run(offset + text.len() as u64, len - text.len());
@@ -39,7 +39,7 @@ pub(super) fn text(salt: u8, offset: u64, len: usize) -> Vec<u8> {
 }
 
 /// The first offset at which `octets`, from `offset` on, are not the stream of `salt` under `twist`.
-pub(super) fn differs(salt: u8, twist: u8, offset: u64, octets: &[u8]) -> Option<u64> {
+pub(crate) fn differs(salt: u8, twist: u8, offset: u64, octets: &[u8]) -> Option<u64> {
     let mut at = offset;
     for piece in octets.chunks(RUN) {
         let round = run(at, piece.len());
@@ -56,7 +56,7 @@ pub(super) fn differs(salt: u8, twist: u8, offset: u64, octets: &[u8]) -> Option
 }
 
 /// Digest of nothing.
-pub(super) const NOTHING: u64 = 0xcbf2_9ce4_8422_2325;
+pub(crate) const NOTHING: u64 = 0xcbf2_9ce4_8422_2325;
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -72,7 +72,7 @@ const POWERS: [u64; 8] = {
 };
 
 /// The digest of what `before` is the digest of, and then `octets`: a polynomial, so that it does not matter in which pieces they came.
-pub(super) fn digest(before: u64, octets: &[u8]) -> u64 {
+pub(crate) fn digest(before: u64, octets: &[u8]) -> u64 {
     let mut digest = before;
     let (pieces, rest) = octets.as_chunks::<8>();
     for piece in pieces {
