@@ -280,7 +280,8 @@ impl Connection {
         }
         let at = self.place(segment);
         let ours = self.ours(settings);
-        if !self.reborn && !(segment.has(SYN) && segment.seq == self.irs) {
+        let syn_again = segment.has(SYN) && segment.seq == self.irs;
+        if !self.reborn && !syn_again {
             self.judge.look(segment, &at, &ours, settings.expected)?;
             let near = |seq: u32| position(self.iss, seq, self.una);
             let blocks = segment.options.sacks.iter();

@@ -147,7 +147,8 @@ fn accused(change: impl FnOnce(&mut Segment<'_>)) -> Result<(), String> {
 #[test]
 fn a_segment_that_breaks_a_rule_is_accused() {
     accused(|_| {}).expect("an honest segment");
-    let wrong: [(&str, fn(&mut Segment<'_>)); 6] = [
+    type Change = fn(&mut Segment<'_>);
+    let wrong: [(&str, Change); 6] = [
         ("another", |segment| {
             segment.seq = segment.seq.wrapping_sub(1)
         }),
