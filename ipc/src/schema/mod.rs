@@ -3,7 +3,7 @@
 
 pub mod v1;
 
-pub use v1::{Ack, Control, Heartbeat, Hello, RefuseReason, ResignCause};
+pub use v1::{Ack, Audited, Control, Finding, Heartbeat, Hello, RefuseReason, ResignCause};
 
 /// Oldest version of the messages that is spoken.
 pub const VERSION_MIN: u16 = 1;

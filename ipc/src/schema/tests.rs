@@ -90,6 +90,42 @@ fn the_octets_of_version_1_never_change() {
 }
 
 #[test]
+fn the_octets_of_an_audit_never_change() {
+    let audited = Control::Audited(Audited {
+        round: 300,
+        over: true,
+        compared: 7,
+        more: false,
+        findings: vec![
+            Finding::Differs(1),
+            Finding::Missing(2),
+            Finding::Stale(3),
+            Finding::SharedDiffers,
+            Finding::ApplicationDiffers(4),
+            Finding::ApplicationSharedDiffers,
+        ],
+    });
+    let expected = [
+        &[5, 251, 0x2c, 1, 1, 7, 0, 6][..],
+        &[0, 1, 1, 2, 2, 3, 3, 4, 4, 5],
+    ];
+    assert_eq!(octets(&audited), expected.concat());
+}
+
+#[test]
+fn findings_beyond_the_bound_are_refused() {
+    let told = |count| {
+        Control::Audited(Audited {
+            findings: vec![Finding::Stale(9); count],
+            ..Audited::default()
+        })
+    };
+    assert!(decode::<Control>(&octets(&told(v1::FINDINGS_MAX + 1))).is_err());
+    let most = told(v1::FINDINGS_MAX);
+    assert_eq!(decode(&octets(&most)), Ok(most));
+}
+
+#[test]
 fn a_text_beyond_the_bound_is_refused() {
     let long = Control::Goodbye {
         reason: "x".repeat(TEXT_OCTETS_MAX + 1),

@@ -9,6 +9,9 @@ use crate::ids::{Epoch, Incarnation, Lsn};
 /// No text in a message takes more octets than this.
 pub const TEXT_OCTETS_MAX: usize = 255;
 
+/// No message tells of more findings of an audit than this.
+pub const FINDINGS_MAX: usize = 64;
+
 /// First message of either side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -120,6 +123,41 @@ pub enum Control {
         #[serde(deserialize_with = "bounded_text")]
         reason: String,
     },
+    /// What an audit has found since the last of these.
+    Audited(Audited),
+}
+
+/// An answer to the records of an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audited {
+    /// The round that the records named.
+    pub round: u64,
+    /// The round is over: everything that it named was compared.
+    pub over: bool,
+    /// How many digests of the round were compared up to here.
+    pub compared: u64,
+    /// More was found than is told.
+    pub more: bool,
+    /// What was found, at most [`FINDINGS_MAX`].
+    #[serde(deserialize_with = "bounded_findings")]
+    pub findings: Vec<Finding>,
+}
+
+/// What an audit found of something that the records name by a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finding {
+    /// Its digest differs.
+    Differs(u64),
+    /// It was named, and is not held.
+    Missing(u64),
+    /// It is held, and was not named.
+    Stale(u64),
+    /// What belongs to all of them differs.
+    SharedDiffers,
+    /// What the application keeps of it differs.
+    ApplicationDiffers(u64),
+    /// What the application keeps for all of them differs.
+    ApplicationSharedDiffers,
 }
 
 /// `text`, cut to what a message may carry.
@@ -138,4 +176,15 @@ fn bounded_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D:
         )));
     }
     Ok(text)
+}
+
+fn bounded_findings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Finding>, D::Error> {
+    let findings = Vec::deserialize(deserializer)?;
+    if findings.len() > FINDINGS_MAX {
+        return Err(de::Error::custom(format_args!(
+            "{} findings, at most {FINDINGS_MAX} are taken",
+            findings.len()
+        )));
+    }
+    Ok(findings)
 }

@@ -46,7 +46,8 @@ impl ConnectionDelta {
             send: (send != old.send).then_some(send),
             recv: (recv != old.recv && !planted!(DeltaWithoutRecv)).then_some(recv),
             rtt: (rtt != old.rtt && !planted!(DeltaWithoutRtt)).then_some(rtt),
-            congestion: (congestion != old.congestion).then_some(congestion),
+            congestion: (congestion != old.congestion && !planted!(DeltaWithoutCwnd))
+                .then_some(congestion),
             timers: (timers != old.timers && !planted!(DeltaWithoutTimers)).then_some(timers),
             auth: (auth != old.auth).then_some(auth),
         };

@@ -1,5 +1,6 @@
 //! What a node tells its daemon.
 
+use crate::audit::Digest;
 use crate::readiness::Readiness;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -63,6 +64,11 @@ pub enum NodeEvent {
     },
     /// Active: a standby needs the daemon's own state that belongs to no connection.
     NodeSyncRequested,
+    /// Active: an audit asks for the digest of the daemon's own state: of the connection, or that which belongs to none.
+    AuditRequested {
+        /// The connection.
+        id: Option<ConnectionId>,
+    },
     /// Active: the protection of a connection changed.
     Protection {
         /// The connection.
@@ -114,6 +120,13 @@ pub enum NodeEvent {
         id: Option<ConnectionId>,
         /// The octets.
         data: Bytes,
+    },
+    /// Standby: the digest of the daemon's own state at this place of the feed; the replica's must be the same.
+    ReplicaAudit {
+        /// The connection.
+        id: Option<ConnectionId>,
+        /// As the active's daemon made it.
+        digest: Digest,
     },
     /// Standby: the daemon on the active closed the connection, or it was deleted.
     ReplicaClosed {

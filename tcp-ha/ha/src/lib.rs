@@ -20,6 +20,7 @@ macro_rules! planted {
 }
 
 pub mod active;
+pub mod audit;
 pub mod clock;
 pub mod delta;
 pub mod event;
@@ -34,6 +35,7 @@ pub use active::{
     Active, ActiveParts, Fenced, Listening, NodeCounters, NodeLimits, Protection, StreamStart,
     SwitchoverRefused,
 };
+pub use audit::{AuditCounters, Digest};
 pub use clock::Clock;
 pub use event::NodeEvent;
 pub use readiness::{DownCount, DownReason, LastDown, Readiness, ReadinessHistory, Remedy};

@@ -76,6 +76,11 @@ impl OctetQueue {
         }
     }
 
+    /// All octets held, in the pieces in which they came.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().map(|chunk| chunk.as_ref())
+    }
+
     /// All octets held, in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.len as usize);

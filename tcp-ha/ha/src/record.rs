@@ -3,6 +3,7 @@
 //! Checkpoints ([`Record::Snapshot`], [`Record::Delta`]) have no field that could hold octets of a stream (I5). Octets travel
 //! beside them as records of their own kinds, where the daemon's choice of modes asks for it.
 
+use crate::audit::Digest;
 use crate::delta::ConnectionDelta;
 use crate::readiness::Readiness;
 use core::fmt;
@@ -23,6 +24,10 @@ const SENT: u16 = 7;
 const APPLICATION: u16 = 8;
 const READINESS: u16 = 9;
 const SECURITY: u16 = 10;
+const AUDIT_MARK: u16 = 11;
+const AUDIT: u16 = 12;
+const AUDIT_SWEEP: u16 = 13;
+const AUDIT_APPLICATION: u16 = 14;
 
 /// Stands for "no connection" in the head of an application record.
 const NO_CONNECTION: u64 = u64::MAX;
@@ -156,6 +161,30 @@ pub enum Record<'a> {
         /// How far it is now.
         readiness: Readiness,
     },
+    /// A round of an audit begins: what is held is not named yet.
+    AuditMark {
+        /// Counts from 1 on.
+        round: u64,
+    },
+    /// A connection at this place of the log.
+    Audit {
+        /// The connection.
+        id: ConnectionId,
+        /// Of what the standby must hold of it.
+        digest: Digest,
+    },
+    /// The round ends: what is held and was not named is left over.
+    AuditSweep {
+        /// Of what all connections share, keys included.
+        shared: Digest,
+    },
+    /// The daemon's own state at this place of the log.
+    AuditApplication {
+        /// The connection.
+        id: Option<ConnectionId>,
+        /// As the daemon makes it.
+        digest: Digest,
+    },
 }
 
 /// A record that the standby cannot read: the two versions differ, or the sender is wrong.
@@ -196,6 +225,12 @@ impl Record<'_> {
                 out.extend_from_slice(octets);
             }),
             Record::Readiness { id, readiness } => body(batch, READINESS, &(id, readiness)),
+            Record::AuditMark { round } => body(batch, AUDIT_MARK, round),
+            Record::Audit { id, digest } => body(batch, AUDIT, &(id, digest)),
+            Record::AuditSweep { shared } => body(batch, AUDIT_SWEEP, shared),
+            Record::AuditApplication { id, digest } => {
+                body(batch, AUDIT_APPLICATION, &(id, digest))
+            }
         }
     }
 }
@@ -273,6 +308,20 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
         READINESS => {
             let (id, readiness) = value(kind, octets)?;
             Record::Readiness { id, readiness }
+        }
+        AUDIT_MARK => Record::AuditMark {
+            round: value(kind, octets)?,
+        },
+        AUDIT => {
+            let (id, digest) = value(kind, octets)?;
+            Record::Audit { id, digest }
+        }
+        AUDIT_SWEEP => Record::AuditSweep {
+            shared: value(kind, octets)?,
+        },
+        AUDIT_APPLICATION => {
+            let (id, digest) = value(kind, octets)?;
+            Record::AuditApplication { id, digest }
         }
         _ => return Err(wrong("unknown kind: the active is of a newer version")),
     })

@@ -1,9 +1,12 @@
 //! The standby's equivalent of everything that the active has: built from records alone.
 
+mod audit;
+
 use crate::event::NodeEvent;
 use crate::octets::OctetQueue;
 use crate::readiness::Readiness;
 use crate::record::{Record, SendMode, SharedState, SnapshotRecord};
+use audit::ShadowAudit;
 use bytes::Bytes;
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +52,8 @@ pub struct ShadowConnection {
     /// Outbound octets SND.UNA..end of what the daemon wrote; empty in `Regenerated` mode.
     pub(crate) sent: OctetQueue,
     closed_to_daemon: bool,
+    /// The last round of an audit that named it, or in which it came.
+    named_in: u64,
 }
 
 impl ShadowConnection {
@@ -156,6 +161,7 @@ pub struct Shadow {
     connections: BTreeMap<ConnectionId, ShadowConnection>,
     /// Connections that the batch in hand speaks of; checked when it ends.
     touched: BTreeSet<ConnectionId>,
+    audit: ShadowAudit,
 }
 
 /// The first payload octet's place in sequence space: behind the SYN.
@@ -215,6 +221,17 @@ impl Shadow {
                 });
             }
             Record::Readiness { id, readiness } => self.connection(id)?.readiness = readiness,
+            Record::AuditMark { round } => self.audit_begins(round),
+            Record::Audit { id, digest } => {
+                self.end_batch(events)?;
+                self.compare(id, digest);
+            }
+            Record::AuditSweep { shared } => self.sweep(shared),
+            Record::AuditApplication { id, digest } => {
+                // What came before this record is dealt with before it.
+                self.end_batch(events)?;
+                events.push(NodeEvent::ReplicaAudit { id, digest });
+            }
         }
         Ok(())
     }
@@ -259,6 +276,7 @@ impl Shadow {
             received: OctetQueue::new(read_offset(&state)),
             sent: OctetQueue::new(una_offset(&state)),
             closed_to_daemon: state.lifecycle.user_closed,
+            named_in: self.audit.round(),
         };
         let tuple = state.identity.tuple;
         self.connections.insert(id, connection);
@@ -322,7 +340,13 @@ impl Shadow {
             });
         }
         let data = Bytes::copy_from_slice(octets);
-        connection.sent.push(data.clone());
+        if planted!(OctetFlippedInShadow) && !octets.is_empty() {
+            let mut spoiled = octets.to_vec();
+            spoiled[octets.len() / 2] ^= 1;
+            connection.sent.push(spoiled.into());
+        } else {
+            connection.sent.push(data.clone());
+        }
         if connection.sent.len() > octets_max {
             return Err(ShadowError::TooMuch("sent octets"));
         }
@@ -403,23 +427,23 @@ impl Shadow {
 }
 
 /// Stream offset of a sequence position; the SYN's place counts as the first octet's.
-fn stream_offset(position: u64) -> u64 {
+pub(crate) fn stream_offset(position: u64) -> u64 {
     position.saturating_sub(FIRST_OCTET)
 }
 
 /// SAFE as a stream offset; a FIN that is safe has no octet of its own.
-fn safe_offset(state: &ConnectionState) -> u64 {
+pub(crate) fn safe_offset(state: &ConnectionState) -> u64 {
     let fin = u64::from(state.lifecycle.fin_received);
     let text_end = stream_offset(state.recv.nxt).saturating_sub(fin);
     stream_offset(state.recv.safe).min(text_end)
 }
 
 /// READ as a stream offset.
-fn read_offset(state: &ConnectionState) -> u64 {
+pub(crate) fn read_offset(state: &ConnectionState) -> u64 {
     stream_offset(state.recv.read).min(safe_offset(state))
 }
 
 /// SND.UNA as a stream offset; our FIN, acknowledged, has no octet of its own.
-fn una_offset(state: &ConnectionState) -> u64 {
+pub(crate) fn una_offset(state: &ConnectionState) -> u64 {
     stream_offset(state.send.una).min(stream_offset(state.send.end))
 }

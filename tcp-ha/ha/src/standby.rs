@@ -14,7 +14,7 @@ use ipc::schema::v1::{Control, ResignCause};
 use ipc::session::{LocalIdentity, Session, SessionEvent};
 use ipc::{Epoch, Incarnation, Lsn, OwnedBatch};
 use std::sync::Arc;
-use tcp_ha_engine::Config;
+use tcp_ha_engine::{Config, ConnectionId};
 use tcp_ha_link::host::Host;
 
 /// Silence after which a standby that is not paired looks for an active anew.
@@ -131,10 +131,27 @@ impl Standby {
         while let Some(event) = self.session.poll() {
             self.ipc_event(mono_us, event)?;
         }
+        self.answer_audit();
         if self.applied > before {
             self.acknowledge(mono_us);
         }
         fed.map_err(|error| StandbyEnd::Garbled(error.to_string()))
+    }
+
+    /// What an audit found is told before the acknowledgement of the batch that asked.
+    fn answer_audit(&mut self) {
+        if let Some(told) = self.shadow.take_audited()
+            && !planted!(AuditUnanswered)
+        {
+            self.session.send_control(Control::Audited(told));
+        }
+    }
+
+    /// The daemon's replica differs from what the active's daemon said of itself
+    /// ([`NodeEvent::ReplicaAudit`]): of the connection, or of what belongs to none.
+    pub fn replica_differs(&mut self, id: Option<ConnectionId>) {
+        self.shadow.application_differs(id);
+        self.answer_audit();
     }
 
     fn acknowledge(&mut self, mono_us: u64) {
@@ -161,7 +178,7 @@ impl Standby {
             SessionEvent::Control(Control::Goodbye { reason } | Control::Resign { reason, .. }) => {
                 return Err(StandbyEnd::Dismissed(reason));
             }
-            SessionEvent::Control(Control::CaughtUp { .. })
+            SessionEvent::Control(Control::CaughtUp { .. } | Control::Audited(_))
             | SessionEvent::Acknowledged { .. }
             | SessionEvent::NewerEpoch(_) => {}
         }
@@ -361,7 +378,7 @@ pub struct Promotion {
     /// The node, which has spoken already: its frames wait to be transmitted.
     pub active: Active,
     /// Connections whose streams the daemon gets.
-    pub taken: Vec<tcp_ha_engine::ConnectionId>,
+    pub taken: Vec<ConnectionId>,
     /// Connections that are lost, and why.
     pub left_behind: Vec<LeftBehind>,
 }

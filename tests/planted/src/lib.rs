@@ -93,6 +93,16 @@ faults! {
     MarkWithoutEffect = "mark-without-effect",
     /// The daemon's record comes before the changes that precede it.
     RecordBeforeChanges = "record-before-changes",
+    /// A delta lacks the congestion window.
+    DeltaWithoutCwnd = "delta-without-cwnd",
+    /// An octet changes on its way into the shadow.
+    OctetFlippedInShadow = "octet-flipped-in-shadow",
+    /// An audit says that all is equal, and has compared nothing.
+    AuditNeverCompares = "audit-never-compares",
+    /// An audit is not answered.
+    AuditUnanswered = "audit-unanswered",
+    /// An audit finds something, and nothing follows.
+    AuditWithoutEffect = "audit-without-effect",
 }
 
 thread_local! {

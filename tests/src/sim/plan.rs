@@ -92,6 +92,8 @@ fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
         log_octets: dice.pick(&[log_octets, 1 << 20]),
         sync_octets: dice.pick(&[600, 1 << 20]),
         application_sync_us: 400_000,
+        audit_interval_us: 200_000,
+        audit_connections: 2,
         ..NodeLimits::default()
     }
 }

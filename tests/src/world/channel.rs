@@ -1,5 +1,6 @@
 //! The channel between two nodes; each direction can be held up, slowed, torn and garbled.
 
+use super::forger::Forger;
 use super::pipe::Pipe;
 use std::collections::HashSet;
 
@@ -20,6 +21,8 @@ pub struct Channel {
     /// Pieces of text, each of [`PIECE`] octets, that the active must not write.
     pub forbidden: HashSet<Vec<u8>>,
     seam: Vec<u8>,
+    /// Changes records on their way to the standby.
+    pub forger: Option<Forger>,
 }
 
 /// Pieces of text that are looked for have so many octets.
@@ -55,6 +58,8 @@ impl Channel {
     }
 
     pub(super) fn write_to_standby(&mut self, now_us: u64, octets: &[u8]) {
+        let forged = self.forger.as_mut().map(|forger| forger.pass(octets));
+        let octets = forged.as_deref().unwrap_or(octets);
         self.octets_to_standby += octets.len() as u64;
         if !self.forbidden.is_empty() {
             self.look_for_text(octets);

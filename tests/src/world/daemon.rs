@@ -3,7 +3,7 @@
 use super::model::{Model, Part, parts, unpack};
 use super::scenario::{Opener, Scenario, TWIST};
 use std::collections::{BTreeMap, VecDeque};
-use tcp_ha::core::{Active, NodeEvent, Promotion, SendMode};
+use tcp_ha::core::{Active, Digest, NodeEvent, Promotion, SendMode};
 use tcp_ha::engine::{ConnectionId, ReceiveMode};
 
 /// Octets answered in one call where the service has no messages.
@@ -58,6 +58,11 @@ pub struct Daemon {
     /// That state is whole on this node.
     pub answered_whole: bool,
     asked: VecDeque<Option<ConnectionId>>,
+    audited: VecDeque<Option<ConnectionId>>,
+    /// What audits found to differ in this replica.
+    pub(super) differs: Vec<Option<ConnectionId>>,
+    /// Audits in which this replica was found equal.
+    pub audits_passed: u64,
     to_supply: VecDeque<(ConnectionId, u64, Vec<u8>)>,
     supply_in: u32,
     /// How often its state was asked for.
@@ -74,6 +79,9 @@ impl Daemon {
             answered: 0,
             answered_whole: true,
             asked: VecDeque::new(),
+            audited: VecDeque::new(),
+            differs: Vec::new(),
+            audits_passed: 0,
             to_supply: VecDeque::new(),
             supply_in: 0,
             dumps: 0,
@@ -116,7 +124,10 @@ impl Daemon {
 
     /// Whether it has something to do in the next turn.
     pub(super) fn is_busy(&self) -> bool {
-        !(self.events.is_empty() && self.asked.is_empty() && self.to_supply.is_empty())
+        !(self.events.is_empty()
+            && self.asked.is_empty()
+            && self.audited.is_empty()
+            && self.to_supply.is_empty())
     }
 
     /// Takes over what the node tells.
@@ -145,6 +156,23 @@ impl Daemon {
             self.close_if_due(active, now_us, id);
         }
         self.dump(active);
+        while let Some(id) = self.audited.pop_front() {
+            if let Some(digest) = self.digest(id) {
+                active.application_audit(id, digest);
+            }
+        }
+    }
+
+    /// The digest of its own state: of a connection, or of what belongs to none.
+    fn digest(&self, id: Option<ConnectionId>) -> Option<Digest> {
+        let Some(id) = id else {
+            return self
+                .answered_whole
+                .then(|| Digest::of(&self.answered.to_le_bytes()));
+        };
+        let stream = self.streams.get(&id).filter(|stream| stream.whole)?;
+        let summary = stream.model.summary().map(u64::to_le_bytes);
+        Some(Digest::of(summary.as_flattened()))
     }
 
     fn note(&mut self, active: &mut Active, event: NodeEvent) {
@@ -176,6 +204,7 @@ impl Daemon {
             }
             NodeEvent::SyncRequested { id } => self.asked.push_back(Some(id)),
             NodeEvent::NodeSyncRequested => self.asked.push_back(None),
+            NodeEvent::AuditRequested { id } => self.audited.push_back(id),
             NodeEvent::ForeignAnnouncement { .. } => active.confirm(),
             _ => {}
         }
@@ -326,6 +355,10 @@ impl Daemon {
                     self.answered = u64::from_le_bytes(octets);
                     self.answered_whole = true;
                 }
+                NodeEvent::ReplicaAudit { id, digest } => match self.digest(id) {
+                    Some(own) if own == digest => self.audits_passed += 1,
+                    _ => self.differs.push(id),
+                },
                 NodeEvent::ReplicaClosed { id } => {
                     if let Some(stream) = self.streams.get_mut(&id) {
                         stream.closed = true;
@@ -380,6 +413,8 @@ impl Daemon {
     pub(super) fn promoted(&mut self, promotion: &mut Promotion) {
         let mut former = std::mem::take(&mut self.streams);
         self.asked.clear();
+        self.audited.clear();
+        self.differs.clear();
         self.supply_in = self.wishes.supplies_late;
         for &id in &promotion.taken {
             let start = promotion.active.hand_over(id).expect("a stream taken over");

@@ -8,7 +8,7 @@ use super::node::Doing;
 use super::peer::Stage;
 use super::{TURN_US, World};
 use crate::wire::Ends;
-use tcp_ha::core::{Active, Readiness, Standby};
+use tcp_ha::core::{Active, DownReason, Readiness, Standby};
 
 impl World {
     /// Compares shadow and active, where they are level at an LSN that was not compared yet, and looks at all bounds.
@@ -19,6 +19,13 @@ impl World {
         let Some((active, standby)) = self.pair() else {
             return;
         };
+        let audits = active.audits();
+        if audits.mismatches > 0 || active.downs().contains_key(&DownReason::AuditFailed) {
+            self.fail(
+                "audit",
+                format!("the shadow was found to differ: {audits:?}"),
+            );
+        }
         let last = active.lsns().0;
         if last == self.compared_at {
             return;

@@ -398,6 +398,9 @@ impl World {
         let mut events = Vec::new();
         standby.take_events(&mut events);
         node.daemon.replicate(events);
+        for id in node.daemon.differs.drain(..) {
+            standby.replica_differs(id);
+        }
         if let Some(channel) = &mut self.channel
             && channel.standby == at
         {

@@ -139,7 +139,9 @@ fn a_long_stream_arrives_whole_through_a_socket_that_is_often_full() {
     let pair = Pair::new("lab");
     let listening = Listening::new(pair.node("a"));
     let (mut near, mut far) = listening.connected(&pair.node("b"));
-    let octets: Vec<u8> = (0..40usize << 20).map(|at| ((at * 31) >> 5) as u8).collect();
+    let octets: Vec<u8> = (0..40usize << 20)
+        .map(|at| ((at * 31) >> 5) as u8)
+        .collect();
     let (mut written, mut read, mut full) = (0, 0, 0);
     let mut piece = vec![0; 100_000];
     while read < octets.len() {

@@ -32,6 +32,7 @@ impl Active {
             self.record_changes();
             self.sync_more();
             self.announce_readiness();
+            self.audit_more(mono_us);
         } else {
             self.engine.take_dirty(&mut self.dirty);
             self.dirty.clear();

@@ -152,6 +152,7 @@ impl Active {
         self.counters.standby_lost += 1;
         self.log.detach();
         self.batch.clear();
+        self.audit.abandon();
         let gone = matches!(reason, DownReason::StandbyLost | DownReason::StandbySilent);
         let reason = if gone && matches!(self.guard, Guard::Solo) {
             DownReason::SyncAborted

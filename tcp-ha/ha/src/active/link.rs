@@ -140,6 +140,7 @@ impl Active {
                 tracing::warn!(%epoch, "the standby acts in a newer epoch");
                 self.confirm();
             }
+            SessionEvent::Control(Control::Audited(told)) => self.audited(mono_us, &told),
             SessionEvent::Control(_) | SessionEvent::Heartbeat { .. } | SessionEvent::Batch(_) => {}
         }
     }

@@ -5,6 +5,7 @@
 //! [`Active::ipc_outgoing`] to the standby, and transmits what [`Active::release`] gives. Everything between two calls of `close_batch` is one
 //! batch: one transaction for the standby. No frame can be had but through `release` (I1).
 
+mod audit;
 mod batch;
 mod course;
 mod guard;
@@ -16,11 +17,13 @@ mod user;
 pub use guard::{Fenced, SwitchoverRefused};
 pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
 
+use crate::audit::AuditCounters;
 use crate::clock::Clock;
 use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness, ReadinessHistory};
 use crate::record::SharedState;
 use crate::shadow::ShadowBounds;
+use audit::Audit;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
 use ipc::gate::{Gate, Released};
@@ -55,6 +58,10 @@ pub struct NodeLimits {
     pub application_sync_us: u64,
     /// What a standby holds at most.
     pub shadow: ShadowBounds,
+    /// Time between two audits of the standby's shadow; 0 means none.
+    pub audit_interval_us: u64,
+    /// Connections that an audit names in one batch.
+    pub audit_connections: usize,
 }
 
 impl Default for NodeLimits {
@@ -68,6 +75,8 @@ impl Default for NodeLimits {
             sync_octets: 1 << 20,
             application_sync_us: 10_000_000,
             shadow: ShadowBounds::default(),
+            audit_interval_us: 10_000_000,
+            audit_connections: 64,
         }
     }
 }
@@ -131,6 +140,7 @@ pub struct Active {
     register_silent: bool,
     /// The latest local time that was told.
     seen_us: u64,
+    audit: Audit,
 }
 
 /// The parts of a node that begins to speak.
@@ -211,6 +221,7 @@ impl Active {
             courses: BTreeMap::new(),
             register_silent: false,
             seen_us: mono_us,
+            audit: Audit::default(),
         }
     }
 
@@ -275,6 +286,7 @@ impl Active {
     pub fn handle_timeout(&mut self, mono_us: u64) {
         self.seen_us = mono_us;
         self.check_standby(mono_us);
+        self.check_audit(mono_us);
         self.drive_guard(mono_us);
         if self.timers_rest() {
             return;
@@ -298,6 +310,7 @@ impl Active {
         let clocks = clocks.into_iter().flatten().map(|at| self.clock.local(at));
         clocks
             .chain(self.guard_timeout())
+            .chain(self.audit_timeout())
             .chain(
                 self.standby
                     .as_ref()
@@ -384,6 +397,11 @@ impl Active {
     /// What was counted.
     pub fn counters(&self) -> NodeCounters {
         self.counters
+    }
+
+    /// Audits of the standby since it became active.
+    pub fn audits(&self) -> AuditCounters {
+        self.audit.counters()
     }
 
     /// What the gate counted.

@@ -55,11 +55,23 @@ impl Protected {
         self.recorded.is_some()
     }
 
+    /// What its records say of it by now, beside the checkpoint: how its outbound octets are kept, whether the daemon has state of its
+    /// own, and whether the survivor would take it.
+    pub(super) fn recorded_as(&self) -> (SendMode, bool, bool) {
+        let announced = self.readiness == Readiness::ApplicationSync && self.awaited.is_some();
+        let ready = announced || self.readiness == Readiness::Ready;
+        (
+            self.protection.send,
+            self.protection.application_sync,
+            ready,
+        )
+    }
+
     fn logs_received(&self) -> bool {
         self.protection.receive == ReceiveMode::Logged
     }
 
-    fn logs_sent(&self) -> bool {
+    pub(super) fn logs_sent(&self) -> bool {
         self.protection.send == SendMode::Logged
     }
 }
@@ -373,6 +385,15 @@ impl Active {
     pub(super) fn connection_wants_sync(&self, id: ConnectionId) -> bool {
         self.protected.get(&id).is_some_and(|protected| {
             protected.readiness == Readiness::ApplicationSync && !protected.application_synced
+        })
+    }
+
+    /// Whether the standby holds the daemon's own state of a connection.
+    pub(super) fn has_application_state(&self, id: ConnectionId) -> bool {
+        self.protected.get(&id).is_some_and(|protected| {
+            protected.protection.application_sync
+                && protected.application_synced
+                && protected.is_recorded()
         })
     }
 

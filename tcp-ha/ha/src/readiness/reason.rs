@@ -129,7 +129,7 @@ down_reasons! {
     /// The standby's digest of the connection differed from this node's.
     AuditFailed "audit-failed" "audit failed" Retry,
     /// The standby did not answer an audit within its time.
-    AuditTimeout "audit-timeout" "the audit was not answered in time" Retry,
+    AuditTimeout "audit-timeout" "the audit was not answered in time" NextStandby,
     /// The connection has state that the agreed version of the records cannot carry.
     NotCarried "not-carried" "the agreed version cannot carry its state" NextStandby,
 }
