@@ -1,6 +1,5 @@
 //! What a node tells its daemon.
 
-use crate::audit::Digest;
 use crate::readiness::Readiness;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -64,7 +63,7 @@ pub enum NodeEvent {
     },
     /// Active: a standby needs the daemon's own state that belongs to no connection.
     NodeSyncRequested,
-    /// Active: an audit asks for the digest of the daemon's own state: of the connection, or that which belongs to none.
+    /// Active: an audit asks what the daemon has to say of its own state: of the connection, or of that which belongs to none.
     AuditRequested {
         /// The connection.
         id: Option<ConnectionId>,
@@ -121,12 +120,13 @@ pub enum NodeEvent {
         /// The octets.
         data: Bytes,
     },
-    /// Standby: the digest of the daemon's own state at this place of the feed; the replica's must be the same.
+    /// Standby: what the active's daemon says of its own state at this place of the feed; the replica's must be the same, or else
+    /// [`Standby::replica_differs`](crate::Standby::replica_differs).
     ReplicaAudit {
         /// The connection.
         id: Option<ConnectionId>,
-        /// As the active's daemon made it.
-        digest: Digest,
+        /// As the active's daemon wrote it.
+        data: Bytes,
     },
     /// Standby: the daemon on the active closed the connection, or it was deleted.
     ReplicaClosed {

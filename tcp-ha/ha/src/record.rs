@@ -178,12 +178,12 @@ pub enum Record<'a> {
         /// Of what all connections share, keys included.
         shared: Digest,
     },
-    /// The daemon's own state at this place of the log.
+    /// What the daemon says of its own state at this place of the log, for its replica to compare.
     AuditApplication {
         /// The connection.
         id: Option<ConnectionId>,
-        /// As the daemon makes it.
-        digest: Digest,
+        /// As the daemon writes it.
+        octets: &'a [u8],
     },
 }
 
@@ -220,16 +220,13 @@ impl Record<'_> {
             Record::Sent { id, offset, octets } => {
                 octet_record(batch, SENT, *id, *offset, &[octets])
             }
-            Record::Application { id, octets } => batch.record(APPLICATION, |out| {
-                out.extend_from_slice(&id.map_or(NO_CONNECTION, |id| id.0).to_le_bytes());
-                out.extend_from_slice(octets);
-            }),
+            Record::Application { id, octets } => daemon_record(batch, APPLICATION, *id, octets),
             Record::Readiness { id, readiness } => body(batch, READINESS, &(id, readiness)),
             Record::AuditMark { round } => body(batch, AUDIT_MARK, round),
             Record::Audit { id, digest } => body(batch, AUDIT, &(id, digest)),
             Record::AuditSweep { shared } => body(batch, AUDIT_SWEEP, shared),
-            Record::AuditApplication { id, digest } => {
-                body(batch, AUDIT_APPLICATION, &(id, digest))
+            Record::AuditApplication { id, octets } => {
+                daemon_record(batch, AUDIT_APPLICATION, *id, octets)
             }
         }
     }
@@ -268,6 +265,13 @@ fn octet_record(
     });
 }
 
+fn daemon_record(batch: &mut BatchBuilder, kind: u16, id: Option<ConnectionId>, octets: &[u8]) {
+    batch.record(kind, |out| {
+        out.extend_from_slice(&id.map_or(NO_CONNECTION, |id| id.0).to_le_bytes());
+        out.extend_from_slice(octets);
+    });
+}
+
 /// Reads one record.
 ///
 /// # Errors
@@ -298,11 +302,13 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
                 Record::Sent { id, offset, octets }
             }
         }
-        APPLICATION => {
+        APPLICATION | AUDIT_APPLICATION => {
             let (id, octets) = split_u64(octets).ok_or(wrong("too short"))?;
-            Record::Application {
-                id: (id != NO_CONNECTION).then_some(ConnectionId(id)),
-                octets,
+            let id = (id != NO_CONNECTION).then_some(ConnectionId(id));
+            if kind == APPLICATION {
+                Record::Application { id, octets }
+            } else {
+                Record::AuditApplication { id, octets }
             }
         }
         READINESS => {
@@ -319,10 +325,6 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
         AUDIT_SWEEP => Record::AuditSweep {
             shared: value(kind, octets)?,
         },
-        AUDIT_APPLICATION => {
-            let (id, digest) = value(kind, octets)?;
-            Record::AuditApplication { id, digest }
-        }
         _ => return Err(wrong("unknown kind: the active is of a newer version")),
     })
 }

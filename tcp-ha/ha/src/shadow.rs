@@ -227,10 +227,13 @@ impl Shadow {
                 self.compare(id, digest);
             }
             Record::AuditSweep { shared } => self.sweep(shared),
-            Record::AuditApplication { id, digest } => {
+            Record::AuditApplication { id, octets } => {
                 // What came before this record is dealt with before it.
                 self.end_batch(events)?;
-                events.push(NodeEvent::ReplicaAudit { id, digest });
+                events.push(NodeEvent::ReplicaAudit {
+                    id,
+                    data: Bytes::copy_from_slice(octets),
+                });
             }
         }
         Ok(())

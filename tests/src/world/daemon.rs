@@ -157,8 +157,10 @@ impl Daemon {
         }
         self.dump(active);
         while let Some(id) = self.audited.pop_front() {
-            if let Some(digest) = self.digest(id) {
-                active.application_audit(id, digest);
+            if let Some(Digest(octets)) = self.digest(id) {
+                active
+                    .application_audit(id, &octets)
+                    .expect("a record of a few octets");
             }
         }
     }
@@ -355,8 +357,8 @@ impl Daemon {
                     self.answered = u64::from_le_bytes(octets);
                     self.answered_whole = true;
                 }
-                NodeEvent::ReplicaAudit { id, digest } => match self.digest(id) {
-                    Some(own) if own == digest => self.audits_passed += 1,
+                NodeEvent::ReplicaAudit { id, data } => match self.digest(id) {
+                    Some(own) if own.0 == *data => self.audits_passed += 1,
                     _ => self.differs.push(id),
                 },
                 NodeEvent::ReplicaClosed { id } => {

@@ -1,15 +1,15 @@
 //! Audits: from time to time the active says what the standby must hold, a few connections in a batch; the standby compares at
 //! the same place of the log. What differs goes down by a record and is brought to the standby anew.
 
-use super::Active;
 use super::guard::Guard;
+use super::{Active, RECORD_OCTETS_MAX};
 use crate::audit::{AuditCounters, Digest, Digester, Outline, PIECE_OCTETS, shared_digest};
 use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness};
 use crate::record::Record;
 use crate::shadow::{read_offset, safe_offset, stream_offset, una_offset};
 use ipc::schema::v1::{Audited, Finding};
-use tcp_ha_engine::ConnectionId;
+use tcp_ha_engine::{ConnectionId, Error};
 
 /// Octets that an audit covers in one batch; one connection more may be begun before.
 const SLICE_OCTETS: u64 = 4 * PIECE_OCTETS;
@@ -244,17 +244,27 @@ impl Active {
         self.enter_initial_sync(id);
     }
 
-    /// The daemon's answer to [`NodeEvent::AuditRequested`]: the digest of its own state, as of now. Without a standby, or from a daemon that has
-    /// not handed that state over, it goes nowhere.
-    pub fn application_audit(&mut self, id: Option<ConnectionId>, digest: Digest) {
+    /// The daemon's answer to [`NodeEvent::AuditRequested`]: what its replica is to compare with its own state, as of now. Without a standby, or
+    /// from a daemon that has not handed that state over, it goes nowhere.
+    ///
+    /// # Errors
+    /// More than [`RECORD_OCTETS_MAX`] octets.
+    pub fn application_audit(
+        &mut self,
+        id: Option<ConnectionId>,
+        octets: &[u8],
+    ) -> Result<(), Error> {
+        if octets.len() > RECORD_OCTETS_MAX {
+            return Err(Error::OutOfRange);
+        }
         let held = match id {
             Some(id) => self.has_application_state(id),
             None => self.node_sync,
         };
-        if !held || !self.audits_run() {
-            return;
+        if held && self.audits_run() {
+            self.record_changes();
+            Record::AuditApplication { id, octets }.write(&mut self.batch);
         }
-        self.record_changes();
-        Record::AuditApplication { id, digest }.write(&mut self.batch);
+        Ok(())
     }
 }
