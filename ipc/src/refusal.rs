@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::schema::RefuseReason;
+use crate::session::Session;
 
 /// Time between two lines of the log about the same reason.
 const LOG_PAUSE: Duration = Duration::from_secs(10);
@@ -253,6 +254,63 @@ impl Refusals {
     /// What it holds is whole after any panic.
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What sessions refused of a node that was let in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionRefusals {
+    /// Frames of an epoch that is over.
+    pub old_epoch: u64,
+    /// Frames from, or for, another incarnation.
+    pub other_incarnation: u64,
+    /// Acknowledgements of a newer epoch.
+    pub new_epoch: u64,
+    /// Sessions that ended by what came: out of sequence, out of place or garbled.
+    pub broken: u64,
+}
+
+impl SessionRefusals {
+    /// Those of a session, which does not say of itself whether it is broken.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        let counters = session.counters();
+        Self {
+            old_epoch: counters.refused_old_epoch,
+            other_incarnation: counters.refused_incarnation,
+            new_epoch: counters.refused_new_epoch,
+            broken: 0,
+        }
+    }
+
+    /// Counts in `refusals` what has come up since `told`.
+    pub fn tell(self, told: Self, refusals: &Refusals, from: Option<SocketAddr>) {
+        let counts = [
+            (Refusal::FrameOfOldEpoch, self.old_epoch, told.old_epoch),
+            (
+                Refusal::FrameOfOtherIncarnation,
+                self.other_incarnation,
+                told.other_incarnation,
+            ),
+            (Refusal::FrameOfNewEpoch, self.new_epoch, told.new_epoch),
+            (Refusal::BrokenSession, self.broken, told.broken),
+        ];
+        for (reason, now, told) in counts {
+            refusals.add(reason, now.saturating_sub(told), from);
+        }
+    }
+}
+
+impl core::ops::Add for SessionRefusals {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            old_epoch: self.old_epoch + more.old_epoch,
+            other_incarnation: self.other_incarnation + more.other_incarnation,
+            new_epoch: self.new_epoch + more.new_epoch,
+            broken: self.broken + more.broken,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::shadow::{Shadow, ShadowError};
 use crate::takeover::{self, LeftBehind, TIMESTAMP_JUMP_MS};
 use core::fmt;
 use ipc::heartbeat::{Detector, Verdict};
+use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Register, Tenure};
 use ipc::schema::v1::{Control, ResignCause};
 use ipc::session::{LocalIdentity, Session, SessionEvent};
@@ -294,6 +295,11 @@ impl Standby {
     /// The epoch that it knows of.
     pub fn epoch(&self) -> Epoch {
         self.session.epoch()
+    }
+
+    /// What the session with the active refused.
+    pub fn session_refusals(&self) -> SessionRefusals {
+        SessionRefusals::of(&self.session)
     }
 
     /// The last LSN applied.

@@ -1,5 +1,6 @@
 //! What a stack is started with.
 
+use crate::channel::ChannelConfig;
 use core::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -19,7 +20,7 @@ pub enum Begin {
     Standby,
 }
 
-/// Everything that a node is told. Both nodes of a pair share all of it but `name`, `device` and `begin`.
+/// Everything that a node is told. Both nodes of a pair share all of it but `name`, `device`, `begin` and `channel`.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
     /// The node's name, for people.
@@ -36,6 +37,8 @@ pub struct StackConfig {
     pub gateways: Vec<IpAddr>,
     /// Directory of the register, of the channel's sockets and of the signs of life; on a memory file system, shared by both nodes.
     pub register: PathBuf,
+    /// How the nodes talk to each other.
+    pub channel: ChannelConfig,
     /// Digest of whatever the daemon's configuration must share.
     pub config_digest: [u8; 32],
     /// Bounds and times.
@@ -63,6 +66,7 @@ impl StackConfig {
             addresses: Vec::new(),
             gateways: Vec::new(),
             register,
+            channel: ChannelConfig::Host,
             config_digest: [0; 32],
             limits: NodeLimits::default(),
             tcp: Config::default(),

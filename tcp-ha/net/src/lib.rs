@@ -4,6 +4,8 @@
 //! task never holds it up. Calls travel to it through one queue, so their order holds over all streams of a stack.
 #![forbid(unsafe_code)]
 
+mod channel;
+mod channel_status;
 mod command;
 mod config;
 mod driver;
@@ -17,6 +19,8 @@ mod stack;
 mod status;
 mod stream;
 
+pub use channel::{ChannelConfig, HostsConfig};
+pub use channel_status::ChannelStatus;
 pub use config::{Begin, StackConfig, StartError};
 pub use event::{How, StackEvent, StackEvents};
 pub use handle::{Full, StreamHandle};

@@ -6,6 +6,7 @@ mod standby;
 
 pub use readiness::{DownStatus, LastDownStatus, ReadinessStatus};
 
+use crate::channel_status::ChannelStatus;
 use crate::event::How;
 use crate::info::TcpStatus;
 use serde::Serialize;
@@ -63,6 +64,8 @@ pub struct Status {
     pub foreign_announcements: u64,
     /// What an active counted.
     pub counters: Option<NodeCountersStatus>,
+    /// The channel to the other node.
+    pub channel: ChannelStatus,
 }
 
 /// One moment, by both clocks: the node counts by the one, people by the other.
@@ -103,6 +106,7 @@ impl Status {
             drops: BTreeMap::new(),
             foreign_announcements: 0,
             counters: None,
+            channel: ChannelStatus::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Active;
 use crate::readiness::{DownReason, Readiness};
 use core::fmt;
 use ipc::Epoch;
+use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Tenure};
 use ipc::schema::v1::Control;
 use tcp_ha_engine::ConnectionId;
@@ -145,10 +146,11 @@ impl Active {
 
     /// The standby is gone, or is to be: protection is down, and the gate stays shut until the register says (active me, standby none).
     pub(super) fn lose_standby(&mut self, mono_us: u64, reason: DownReason) {
-        if self.standby.take().is_none() {
+        let Some(link) = self.standby.take() else {
             return;
-        }
+        };
         self.seen_us = mono_us;
+        self.session_refusals = self.session_refusals + SessionRefusals::of(&link.session);
         self.counters.standby_lost += 1;
         self.log.detach();
         self.batch.clear();

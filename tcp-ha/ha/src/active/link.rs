@@ -6,6 +6,7 @@ use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::Record;
 use ipc::batch::BatchBuilder;
+use ipc::refusal::SessionRefusals;
 use ipc::schema::v1::{Control, RefuseReason, ResignCause};
 use ipc::session::{Session, SessionError, SessionEvent};
 use ipc::{Incarnation, Lsn};
@@ -76,6 +77,23 @@ impl Active {
             .is_some_and(StandbyLink::is_established)
     }
 
+    /// A node that wanted to join was refused, before it was attached, for a reason that keeps this one unprotected.
+    pub fn standby_refused(&mut self, mono_us: u64, session: Session, reason: RefuseReason) {
+        if self.standby.is_none() {
+            self.attach(mono_us, session);
+            self.lose_standby(mono_us, refusal(reason));
+        }
+    }
+
+    /// What sessions with standbys refused, all together.
+    pub fn session_refusals(&self) -> SessionRefusals {
+        let now = self.standby.as_ref();
+        let now = now.map_or_else(SessionRefusals::default, |link| {
+            SessionRefusals::of(&link.session)
+        });
+        self.session_refusals + now
+    }
+
     /// A standby's connection was accepted.
     pub fn attach(&mut self, mono_us: u64, session: Session) {
         self.parting.clear();
@@ -107,6 +125,7 @@ impl Active {
 
     fn ipc_failed(&mut self, mono_us: u64, error: &SessionError) {
         tracing::warn!(%error, "the standby's channel is unusable; it is dropped");
+        self.session_refusals.broken += 1;
         self.lose_standby(mono_us, DownReason::ChannelGarbled);
     }
 

@@ -28,6 +28,7 @@ use guard::Guard;
 use ipc::batch::BatchBuilder;
 use ipc::gate::{Gate, Released};
 use ipc::log::Log;
+use ipc::refusal::SessionRefusals;
 use ipc::register::{Register, Tenure};
 use ipc::{Epoch, Incarnation, Lsn};
 use link::StandbyLink;
@@ -141,6 +142,8 @@ pub struct Active {
     /// The latest local time that was told.
     seen_us: u64,
     audit: Audit,
+    /// Of sessions that are over.
+    session_refusals: SessionRefusals,
 }
 
 /// The parts of a node that begins to speak.
@@ -222,6 +225,7 @@ impl Active {
             register_silent: false,
             seen_us: mono_us,
             audit: Audit::default(),
+            session_refusals: SessionRefusals::default(),
         }
     }
 

@@ -1,11 +1,10 @@
 //! A node that speaks.
 
 use super::channel::{Channel, Read};
-use super::{CHANNEL, Doing, Driver, LISTENER, StackEvent, Turn, moment, monotonic_us, register};
+use super::door::{Entrant, Line, SOCKET_LOOK_US};
+use super::{CHANNEL, Doing, Driver, StackEvent, Turn, moment, monotonic_us, reregister};
 use crate::command::Command;
-use ipc::schema::v1::RefuseReason;
 use ipc::session::Session;
-use ipc::transport::Transport;
 use mio::Interest;
 use std::io;
 use tcp_ha_core::{Active, NodeEvent};
@@ -18,9 +17,6 @@ const BATCH_CALLS: usize = 1024;
 
 /// Octets of records after which a batch is closed in the middle of a daemon's dump.
 pub(super) const BATCH_OCTETS: usize = 4 << 20;
-
-/// Time between two looks at whether the socket's name is still there.
-const SOCKET_LOOK_US: u64 = 200_000;
 
 /// Time between two lines about a stranger that has our address.
 const STRANGER_PAUSE_US: u64 = 10_000_000;
@@ -53,11 +49,13 @@ impl Driver {
         if let Some(reason) = active.fenced() {
             return self.fenced(active, &reason.to_string());
         }
-        let busy = more_ipc || (self.device_ready && active.takes_input()) || self.listener_ready;
+        let busy =
+            more_ipc || (self.device_ready && active.takes_input()) || self.door.listener_ready;
         let next_us = if busy {
             0
         } else {
-            active.next_timeout().unwrap_or(u64::MAX)
+            let entrants = self.door.next_timeout().unwrap_or(u64::MAX);
+            active.next_timeout().unwrap_or(u64::MAX).min(entrants)
         };
         Turn {
             next_us: next_us.min(self.last_turn_us + SOCKET_LOOK_US),
@@ -96,65 +94,40 @@ impl Driver {
     }
 
     fn accept_standby(&mut self, active: &mut Active, mono_us: u64) {
-        self.keep_listening();
-        while self.listener_ready {
-            let Some(listener) = &self.listener else {
-                return;
-            };
-            match listener.accept() {
-                Ok(mut transport) => {
-                    let mut session = Session::respond(self.identity.clone(), active.epoch());
-                    if active.has_standby() {
-                        session.refuse(RefuseReason::Busy);
-                        // Whoever is refused tries again; if this is lost it finds the channel closed.
-                        let _ = transport.write(session.outgoing());
-                        continue;
-                    }
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    let waits = transport
-                        .fd()
-                        .map(|fd| register(&self.poll, &fd, CHANNEL, interest));
-                    if let Some(Err(error)) = waits {
-                        tracing::error!(%error, "cannot wait on a standby's channel");
-                        continue;
-                    }
-                    self.channel = Some(Channel::new(transport));
-                    active.attach(mono_us, session);
+        self.count_refusals(active.session_refusals());
+        if self.channel.is_none() {
+            self.door.keep(&self.poll, mono_us);
+        }
+        self.door
+            .take(&self.poll, &self.identity, active.epoch(), mono_us);
+        while let Some(entrant) =
+            self.door
+                .next_entrant(active.has_standby(), mono_us, &mut self.buffer)
+        {
+            match entrant {
+                Entrant::Joins(line, session) => self.let_in(active, mono_us, line, session),
+                Entrant::Refused(session, reason) => {
+                    active.standby_refused(mono_us, session, reason);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.listener_ready = false
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a standby could not connect");
-                    self.listener_ready = false;
-                }
+                Entrant::SpeaksOfNewerEpoch => active.confirm(),
             }
         }
     }
 
-    /// Somebody may have removed the socket's name: without it no standby could join ever again.
-    fn keep_listening(&mut self) {
-        let now_us = monotonic_us();
-        let Some(listener) = &mut self.listener else {
-            return;
-        };
-        if self.channel.is_some() || now_us < self.looked_us + SOCKET_LOOK_US {
-            return;
-        }
-        self.looked_us = now_us;
-        if listener.still_there() {
+    fn let_in(&mut self, active: &mut Active, mono_us: u64, line: Line, session: Session) {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let waits = line
+            .transport
+            .fd()
+            .map(|fd| reregister(&self.poll, &fd, CHANNEL, interest));
+        if let Some(Err(error)) = waits {
+            tracing::error!(%error, "cannot wait on a standby's channel");
             return;
         }
-        tracing::warn!(path = %listener.path().display(), "the channel's socket was removed: listens again");
-        match listener.rebind() {
-            Ok(()) => {
-                if let Err(error) = register(&self.poll, &*listener, LISTENER, Interest::READABLE) {
-                    tracing::error!(%error, "cannot wait for standbys");
-                }
-                self.listener_ready = true;
-            }
-            Err(error) => tracing::error!(%error, "no standby can join"),
-        }
+        self.channel = Some(Channel::new(line));
+        active.attach(mono_us, session);
+        // What its session has to tell came before it was attached.
+        active.ipc_received(mono_us, &[]);
     }
 
     fn take_frames(&mut self, active: &mut Active) {

@@ -1,15 +1,24 @@
 //! The channel to the other node: a transport, and whether it is ready.
 
-use ipc::transport::{Transport, UnixTransport};
+use super::door::Line;
+use ipc::transport::Transport;
 use mio::event::Event;
 use std::io;
+use std::net::SocketAddr;
 
 /// Octets taken from the channel in one turn, so that an initial synchronisation does not starve the frames.
 const TURN_OCTETS: usize = 1 << 20;
 
+/// Calls of the transport in one turn.
+const TURN_READS: usize = 16;
+
 /// See the module's text.
 pub(super) struct Channel {
-    pub(super) transport: UnixTransport,
+    transport: Box<dyn Transport>,
+    /// The other host.
+    pub(super) remote: Option<SocketAddr>,
+    /// What protects the channel.
+    pub(super) protection: Option<String>,
     readable: bool,
     writable: bool,
 }
@@ -25,9 +34,16 @@ pub(super) enum Read {
 }
 
 impl Channel {
-    pub(super) fn new(transport: UnixTransport) -> Channel {
+    pub(super) fn new(line: Line) -> Channel {
+        let Line {
+            transport,
+            remote,
+            protection,
+        } = line;
         Channel {
             transport,
+            remote,
+            protection,
             readable: true,
             writable: true,
         }
@@ -40,8 +56,13 @@ impl Channel {
 
     /// Hands everything that came to `take`.
     pub(super) fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> Read {
-        let mut taken = 0;
+        let (mut taken, mut reads) = (0, 0);
         while self.readable {
+            // A channel that brings a little at a time costs time as well.
+            if reads == TURN_READS {
+                return Read::More;
+            }
+            reads += 1;
             match self.transport.read(buffer) {
                 Ok(0) => return Read::Closed("closed by the other node".to_owned()),
                 Ok(n) => {
@@ -61,6 +82,9 @@ impl Channel {
     /// Writes as much of `octets` as there is room for. A failure shows when reading.
     pub(super) fn write(&mut self, octets: &[u8]) -> usize {
         let mut written = 0;
+        if self.writable {
+            self.send_on();
+        }
         while self.writable && written < octets.len() {
             match self.transport.write(&octets[written..]) {
                 Ok(n) => written += n,
@@ -72,6 +96,15 @@ impl Channel {
             }
         }
         written
+    }
+
+    /// Gives the socket what the transport still holds.
+    fn send_on(&mut self) {
+        match self.transport.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+            Err(_) => self.readable = true,
+        }
     }
 
     /// Writes `octets` before the channel is given up; what finds no room is lost.

@@ -1,13 +1,17 @@
 //! A node that looks for its role: it reads the register and joins, begins, or waits.
 
+use super::dial::Dialling;
+use super::door::Line;
 use super::standby::Shadowing;
 use super::{CHANNEL, Channel, Doing, Driver, StackEvent, Turn, epoch_of, monotonic_us, register};
+use crate::channel::ChannelConfig;
 use crate::config::Begin;
 use crate::event::How;
 use crate::status::TakeoverStatus;
 use ipc::liveness::is_alive;
+use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Register, Tenure};
-use ipc::transport::{Transport, UnixListener, UnixTransport};
+use ipc::transport::{Transport, UnixTransport};
 use ipc::{Entry, Lsn};
 use mio::Interest;
 use std::sync::Arc;
@@ -25,7 +29,8 @@ const DEFER_US: u64 = 2_000_000;
 pub(super) struct Joining {
     reason: String,
     /// Nothing is tried before this local time.
-    not_before_us: u64,
+    pub(super) not_before_us: u64,
+    pub(super) dialling: Dialling,
     /// Since when both that the register names have been found dead.
     dead_since_us: Option<u64>,
 }
@@ -36,6 +41,7 @@ impl Joining {
         Joining {
             reason,
             not_before_us: monotonic_us() + pause_us,
+            dialling: Dialling::default(),
             dead_since_us: None,
         }
     }
@@ -78,6 +84,10 @@ impl Driver {
                 Begin::Standby => joining.wait("the register is empty: waiting for an active"),
             };
         };
+        if !self.config.channel.is_of_one_host() {
+            // Nothing here tells of a death on another host.
+            return self.join(joining, &entry);
+        }
         match is_alive(&self.config.register, entry.active) {
             Ok(true) => {
                 joining.dead_since_us = None;
@@ -88,18 +98,36 @@ impl Driver {
         }
     }
 
-    fn join(&mut self, joining: Joining, entry: &Entry) -> Turn {
-        let transport = match UnixTransport::connect(&self.config.register, entry.active) {
-            Ok(transport) => transport,
+    /// A line to the active; `Ok(None)` while it is not known whether there is one.
+    fn line(&mut self, joining: &mut Joining, entry: &Entry) -> Result<Option<Line>, String> {
+        if let ChannelConfig::Hosts(hosts) = &self.config.channel {
+            let hosts = hosts.clone();
+            return self.dial(&hosts, joining);
+        }
+        let transport = UnixTransport::connect(&self.config.register, entry.active)
+            .map_err(|error| error.to_string())?;
+        if let Some(fd) = transport.fd() {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            register(&self.poll, &fd, CHANNEL, interest).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(Line {
+            transport: Box::new(transport),
+            remote: None,
+            protection: None,
+        }))
+    }
+
+    fn join(&mut self, mut joining: Joining, entry: &Entry) -> Turn {
+        let line = match self.line(&mut joining, entry) {
+            Ok(Some(line)) => line,
+            Ok(None) => {
+                return Turn {
+                    doing: Doing::Joining(joining),
+                    next_us: monotonic_us() + LOOK_US,
+                };
+            }
             Err(error) => return joining.wait(format!("the active does not answer: {error}")),
         };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = transport
-            .fd()
-            .map(|fd| register(&self.poll, &fd, CHANNEL, interest));
-        if let Some(Err(error)) = registered {
-            return joining.wait(format!("cannot wait on the channel: {error}"));
-        }
         let mono_us = monotonic_us();
         let standby = Standby::join(
             self.identity.clone(),
@@ -108,8 +136,14 @@ impl Driver {
             self.config.limits,
             mono_us,
         );
-        self.channel = Some(Channel::new(transport));
-        match Shadowing::watch(standby, &self.config.register, Arc::clone(&self.doorbell)) {
+        self.channel = Some(Channel::new(line));
+        self.refusals_told = SessionRefusals::default();
+        let dir = self
+            .config
+            .channel
+            .is_of_one_host()
+            .then_some(self.config.register.as_path());
+        match Shadowing::watch(standby, dir, Arc::clone(&self.doorbell)) {
             Ok(shadowing) => Turn {
                 doing: Doing::Standby(Box::new(shadowing)),
                 next_us: 0,
@@ -198,18 +232,8 @@ impl Driver {
         how: How,
         streams: Vec<crate::stream::TcpStream>,
     ) -> Turn {
-        match UnixListener::bind(&self.config.register, self.me) {
-            Ok(listener) => {
-                if let Err(error) =
-                    register(&self.poll, &listener, super::LISTENER, Interest::READABLE)
-                {
-                    tracing::error!(%error, "cannot wait for standbys");
-                }
-                self.listener = Some(listener);
-                self.listener_ready = true;
-            }
-            Err(error) => tracing::error!(%error, "no standby can join"),
-        }
+        self.door.listen(&self.config, self.me, &self.poll);
+        self.refusals_told = SessionRefusals::default();
         let epoch = active.epoch().0;
         tracing::info!(epoch, ?how, streams = streams.len(), "active");
         let _ = self.events.send(StackEvent::Active {

@@ -2,10 +2,13 @@
 
 mod active;
 mod channel;
+mod dial;
+mod door;
 mod join;
 mod standby;
 mod streams;
 
+use crate::channel_status::ChannelStatus;
 use crate::command::{Command, Commands, Control, Doorbell, EventSender};
 use crate::config::{StackConfig, StartError};
 use crate::event::StackEvent;
@@ -13,15 +16,17 @@ use crate::info::TcpInfo;
 use crate::status::{Moment, Status, TakeoverStatus};
 use channel::Channel;
 use crossbeam_channel::Receiver;
+use door::Door;
 use ipc::liveness::Life;
+use ipc::refusal::SessionRefusals;
 use ipc::register::FileRegister;
 use ipc::schema::v1::ResignCause;
 use ipc::session::LocalIdentity;
-use ipc::transport::UnixListener;
 use ipc::{Epoch, Incarnation};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +40,7 @@ const DEVICE: Token = Token(0);
 const WAKER: Token = Token(1);
 const LISTENER: Token = Token(2);
 const CHANNEL: Token = Token(3);
+const CANDIDATE: Token = Token(4);
 
 /// Nice value of the node's thread: heartbeats and takeovers come before any daemon's work.
 const NODE_PRIORITY: i32 = -15;
@@ -66,9 +72,10 @@ pub(crate) struct Driver {
     calls: Receiver<Command>,
     controls: Receiver<Control>,
     events: EventSender,
-    listener: Option<UnixListener>,
-    listener_ready: bool,
+    door: Door,
     channel: Option<Channel>,
+    /// What of the refusals of sessions is counted already.
+    refusals_told: SessionRefusals,
     streams: Streams,
     /// Opens that wait for this node to be active.
     waiting: VecDeque<Command>,
@@ -79,8 +86,6 @@ pub(crate) struct Driver {
     buffer: Vec<u8>,
     node_events: Vec<NodeEvent>,
     last_turn_us: u64,
-    /// When the name of the channel's socket was last looked at.
-    looked_us: u64,
     /// When a stranger with our address was last spoken of.
     stranger_us: u64,
 }
@@ -98,6 +103,7 @@ impl Driver {
         let (me, life) = new_name(&config)?;
         let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
         Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
+        let door = Door::open(&config)?;
         let poll = Poll::new().map_err(io("epoll"))?;
         let waker = mio::Waker::new(poll.registry(), WAKER).map_err(io("eventfd"))?;
         if let Some(fd) = device.fd() {
@@ -140,9 +146,9 @@ impl Driver {
             calls: calls_out,
             controls: controls_out,
             events,
-            listener: None,
-            listener_ready: false,
+            door,
             channel: None,
+            refusals_told: SessionRefusals::default(),
             waiting: VecDeque::new(),
             doing: Doing::Joining(join::Joining::default()),
             takeover: None,
@@ -150,7 +156,6 @@ impl Driver {
             buffer: vec![0; BUFFER_OCTETS],
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
-            looked_us: 0,
             stranger_us: 0,
         };
         Ok((driver, commands, receiver))
@@ -180,6 +185,7 @@ impl Driver {
             };
             let Turn { doing, next_us } = turn;
             self.doing = doing;
+            self.door.remind(&self.config, monotonic_us());
             let next_us = if self.answer_controls() { 0 } else { next_us };
             if matches!(self.doing, Doing::Ended) {
                 return;
@@ -205,7 +211,7 @@ impl Driver {
         for event in ready.iter() {
             match event.token() {
                 DEVICE => self.device_ready = true,
-                LISTENER => self.listener_ready = true,
+                LISTENER => self.door.listener_ready = true,
                 CHANNEL => {
                     if let Some(channel) = &mut self.channel {
                         channel.ready(event);
@@ -281,9 +287,28 @@ impl Driver {
         Host::new(host_config(&self.config, self.device.as_ref())).ok()
     }
 
+    fn channel_status(&self) -> ChannelStatus {
+        let channel = self.channel.as_ref();
+        let protection = channel.and_then(|channel| channel.protection.clone());
+        self.door.status(&self.config, self.remote(), protection)
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        self.channel.as_ref().and_then(|channel| channel.remote)
+    }
+
+    /// Counts what a session has refused of late; `now` is that of all sessions of this role.
+    fn count_refusals(&mut self, now: SessionRefusals) {
+        if now != self.refusals_told {
+            now.tell(self.refusals_told, &self.door.refusals, self.remote());
+            self.refusals_told = now;
+        }
+    }
+
     fn status(&self) -> Status {
         let mut status = Status::joining(&self.config.name, self.me.to_string());
         status.takeover = self.takeover;
+        status.channel = self.channel_status();
         let moment = moment();
         match &self.doing {
             Doing::Joining(joining) => status.unprotected = Some(joining.reason().to_owned()),
@@ -340,6 +365,18 @@ fn register(poll: &Poll, fd: &impl AsFd, token: Token, interest: Interest) -> st
     let fd = fd.as_fd().as_raw_fd();
     poll.registry()
         .register(&mut SourceFd(&fd), token, interest)
+}
+
+/// Waits on a descriptor in another way.
+fn reregister(
+    poll: &Poll,
+    fd: &impl AsFd,
+    token: Token,
+    interest: Interest,
+) -> std::io::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    poll.registry()
+        .reregister(&mut SourceFd(&fd), token, interest)
 }
 
 /// The epoch of an entry, for a session that begins in it.

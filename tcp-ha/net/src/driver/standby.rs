@@ -8,6 +8,7 @@ use crate::event::{How, StackEvent};
 use crate::status::TakeoverStatus;
 use ipc::heartbeat::Verdict;
 use ipc::liveness::Watch;
+use ipc::refusal::Refusal;
 use ipc::register::Tenure;
 use std::io;
 use std::path::Path;
@@ -21,7 +22,8 @@ const RETRY_US: u64 = 5_000;
 /// A standby with its watch over the active.
 pub(super) struct Shadowing {
     pub(super) standby: Standby,
-    _watch: Watch,
+    /// Only where both are on one host.
+    _watch: Option<Watch>,
     /// Local time of the active's death in microseconds; 0 while it lives.
     died_us: Arc<AtomicU64>,
     /// First sign of the active's death, and when it was seen.
@@ -32,15 +34,17 @@ pub(super) struct Shadowing {
 impl Shadowing {
     pub(super) fn watch(
         standby: Standby,
-        dir: &Path,
+        dir: Option<&Path>,
         doorbell: Arc<Doorbell>,
     ) -> io::Result<Shadowing> {
         let died_us = Arc::new(AtomicU64::new(0));
         let told = Arc::clone(&died_us);
-        let watch = Watch::start(dir, standby.remote(), move || {
+        let on_death = move || {
             told.store(monotonic_us(), Ordering::SeqCst);
             doorbell.ring();
-        })?;
+        };
+        let watch = dir.map(|dir| Watch::start(dir, standby.remote(), on_death));
+        let watch = watch.transpose()?;
         Ok(Shadowing {
             standby,
             _watch: watch,
@@ -66,11 +70,22 @@ impl Driver {
         if shadowing.standby.standing() == Standing::HandedOver {
             shadowing.note("handover", mono_us);
         }
-        if matches!(ended, Some(StandbyEnd::Channel(_))) {
+        // Who was never accepted is named nowhere: the end of its channel says nothing of the active's.
+        let accepted = shadowing.standby.standing() != Standing::Joining;
+        if matches!(ended, Some(StandbyEnd::Channel(_))) && accepted {
             shadowing.note("channel", mono_us);
             ended = None;
         }
+        self.count_refusals(shadowing.standby.session_refusals());
         if let Some(end) = ended {
+            let refusal = match end {
+                StandbyEnd::Garbled(_) => Some(Refusal::BrokenSession),
+                StandbyEnd::Channel(_) => Some(Refusal::Declined),
+                _ => None,
+            };
+            if let Some(refusal) = refusal {
+                self.door.refusals.count(refusal, self.remote());
+            }
             return self.join_anew(shadowing, &end);
         }
         let died_us = shadowing.died_us.load(Ordering::SeqCst);
@@ -186,7 +201,10 @@ impl Driver {
             ..
         } = *shadowing;
         let (sign, seen_us) = sign.unwrap_or(("handover", won_us));
-        if let Err(error) = ipc::liveness::tell_overtaken(&self.config.register, standby.remote()) {
+        if self.config.channel.is_of_one_host()
+            && let Err(error) =
+                ipc::liveness::tell_overtaken(&self.config.register, standby.remote())
+        {
             tracing::info!(%error, "the old active is not told");
         }
         self.channel = None;
@@ -251,6 +269,7 @@ impl Driver {
         let pause_us = match end {
             StandbyEnd::Record(_) => 500_000,
             StandbyEnd::Refused(_) => 100_000,
+            StandbyEnd::Channel(_) if !self.config.channel.is_of_one_host() => 200_000,
             _ => RETRY_US,
         };
         let joining = Joining::after(pause_us, end.to_string());
