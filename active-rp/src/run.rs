@@ -99,6 +99,7 @@ fn stack_config(config: &Config, begin: Begin) -> StackConfig {
         addresses: config.addresses.clone(),
         gateways: config.gateways.clone(),
         register: config.register.clone(),
+        channel: config.channel.clone(),
         config_digest: config.digest(),
         limits: NodeLimits {
             heartbeat_us: micros(config.heartbeat),

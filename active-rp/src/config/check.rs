@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bgp_demo::config::{BgpSection, SpeakerConfig};
+use tcp_ha::ChannelConfig;
 use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::link::host::{Host, HostConfig, HostError};
 use tcp_ha::link::{DeviceConfig, DeviceKind, LinkAddress, Medium};
@@ -89,6 +90,7 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         heartbeat: Duration::from_millis(heartbeat_ms),
         misses: misses as u32,
         hold_limit: Duration::from_millis(hold_limit_ms),
+        channel: ChannelConfig::Host,
         log: settings
             .log
             .map_or_else(|| Ok("info".to_owned()), check_log)?,

@@ -46,6 +46,7 @@ use std::path::PathBuf;
 use bgp_demo::config::SpeakerConfig;
 use bgp_demo::speaker::OriginatedRoute;
 use siphasher::sip128::{Hasher128, SipHasher24};
+use tcp_ha::ChannelConfig;
 use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::link::{DeviceConfig, LinkAddress};
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub misses: u32,
     /// `node.hold_limit_ms`.
     pub hold_limit: Duration,
+    /// `[ipc]`: how the nodes talk to each other; a Unix socket without it.
+    pub channel: ChannelConfig,
     /// `node.log`: a filter of the `tracing` kind.
     pub log: String,
     /// `[device]`.
@@ -149,6 +152,8 @@ impl Config {
             status: _,
             log: _,
             device: _,
+            // Where each listens, and its certificate, are its own; of which pair they are is judged by TLS.
+            channel: _,
             // It travels from the active, so that keys can change under a pair.
             security: _,
             ..
