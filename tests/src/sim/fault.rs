@@ -63,6 +63,8 @@ pub enum Fault {
     ServiceAborts,
     /// Protection of a connection is withdrawn and asked for again.
     ProtectedAnew,
+    /// An operator renews the keys of signed connections.
+    KeysRenewed,
 }
 
 /// Kinds at the head of [`Fault::ALL`] that are meant to end in a takeover.
@@ -70,7 +72,7 @@ const TAKEOVERS: usize = 4;
 
 impl Fault {
     /// All kinds: those that are meant to end in a takeover, then [`Fault::CONDITIONS`].
-    pub const ALL: [Fault; 28] = [
+    pub const ALL: [Fault; 29] = [
         Fault::Kill,
         Fault::KillInWrite,
         Fault::Hang,
@@ -99,6 +101,7 @@ impl Fault {
         Fault::PeerCloses,
         Fault::ServiceAborts,
         Fault::ProtectedAnew,
+        Fault::KeysRenewed,
     ];
 
     /// Kinds under which whoever speaks may go on.

@@ -53,6 +53,7 @@ impl Life {
     pub(super) fn meet_condition(&mut self) {
         let fault = self.dice.pick(Fault::CONDITIONS);
         let met = match fault {
+            Fault::KeysRenewed => self.world.renew_keys(),
             Fault::StandbyDies | Fault::StandbyHangs | Fault::NodeJoins => {
                 self.meet_at_nodes(fault)
             }

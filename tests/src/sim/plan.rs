@@ -1,6 +1,6 @@
 //! The scenario of a seed.
 
-use crate::world::{Dice, Family, Opener, Scenario, Stacks};
+use crate::world::{Dice, Family, MUCH, Opener, Says, Scenario, Signing, Stacks};
 use std::time::Duration;
 use tcp_ha::Protection;
 use tcp_ha::core::{NodeLimits, SendMode};
@@ -46,8 +46,23 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
         limits: limits(dice, &pair_tcp),
         stacks: dice.pick(&[Stacks::Engine, Stacks::Small, Stacks::Both, Stacks::Both]),
         wraps: dice.one_in(2),
+        says: match dice.pick(&[Says::Twisted, Says::Twisted, Says::Little, Says::Much]) {
+            Says::Much if message * MUCH as usize > pair_tcp.send_capacity => Says::Twisted,
+            says => says,
+        },
+        signing: dice.pick(&[
+            Signing::None,
+            Signing::None,
+            Signing::None,
+            Signing::Md5,
+            Signing::Ao,
+        ]),
         pair_tcp,
-        peer_tcp: tcp(dice),
+        peer_tcp: Config {
+            // What is half open and signed is never reset: it ends by itself.
+            syn_ack_retries: 7,
+            ..tcp(dice)
+        },
     }
 }
 

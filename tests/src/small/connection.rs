@@ -32,6 +32,9 @@ const DUPLICATES: u32 = 3;
 /// Timeouts in a row, without an answer, after which it gives up.
 const TRIES: u32 = 2_000;
 
+/// The same for a connection that is half open.
+const HALF_OPEN_TRIES: u32 = 25;
+
 /// See the module's text. Positions count from the SYN of each side, which is 0.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -254,8 +257,8 @@ impl Connection {
         most - options.wire_len() as u64
     }
 
-    /// Whether a segment is signed as it must be; false where it may be dropped for it.
-    pub(super) fn is_signed(&self, segment: &Segment<'_>, octets: &[u8]) -> bool {
+    /// Whether a segment is signed as it must be; `None` where it is signed by a key that is not here.
+    pub(super) fn is_signed(&self, segment: &Segment<'_>, octets: &[u8]) -> Option<bool> {
         let opening = segment.has(SYN) && self.state == State::SynSent;
         let irs = if opening { segment.seq } else { self.irs };
         let at = position(irs, segment.seq, self.receiver.nxt);
@@ -530,7 +533,11 @@ impl Connection {
             return self.finish(End::Normal);
         }
         self.tries += 1;
-        if self.tries > TRIES {
+        let tries = match self.state {
+            State::SynReceived => HALF_OPEN_TRIES,
+            _ => TRIES,
+        };
+        if self.tries > tries {
             return self.finish(End::TimedOut);
         }
         self.timer_us = Some(now_us + settings.rto_us);

@@ -94,6 +94,7 @@ impl Keys {
     }
 
     /// Whether a segment of the other side, at position `at` of its stream, is signed by one of the keys; `isns` are ours and theirs.
+    /// `None` where it is signed by a key that is not here.
     pub(super) fn verify(
         &self,
         ends: &Ends,
@@ -101,26 +102,24 @@ impl Keys {
         at: i64,
         segment: &Segment<'_>,
         octets: &[u8],
-    ) -> bool {
+    ) -> Option<bool> {
         let theirs = Ends {
             local: ends.remote,
             remote: ends.local,
         };
         let options = &segment.options;
         match self {
-            Keys::None => options.md5.is_none() && options.ao.is_none(),
-            Keys::Md5(key) => options.md5 == Some(md5_of(key, &theirs, octets)),
+            Keys::None => Some(options.md5.is_none() && options.ao.is_none()),
+            Keys::Md5(key) => Some(options.md5 == Some(md5_of(key, &theirs, octets))),
             Keys::Ao { chain, .. } => {
                 let Some((id, _, mac)) = options.ao else {
-                    return false;
+                    return Some(false);
                 };
-                let Some((_, master)) = chain.iter().find(|(key, _)| *key == id) else {
-                    return false;
-                };
+                let (_, master) = chain.iter().find(|(key, _)| *key == id)?;
                 let first = segment.has(SYN) && !segment.has(ACK);
                 let (iss, irs) = if first { (0, segment.seq) } else { isns };
                 let key = traffic_key(master, &theirs, irs, iss);
-                mac == ao_of(&key, extension(irs, at), &theirs, octets)
+                Some(mac == ao_of(&key, extension(irs, at), &theirs, octets))
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The service: answers every octet twisted. Its state is a digest of everything in and out, and its replica must come to the same one.
 
+use super::keys::{self, Generation};
 use super::model::{Model, Part, parts, unpack};
-use super::scenario::{Opener, Scenario, TWIST};
+use super::scenario::{MUCH, Opener, Says, Scenario};
 use std::collections::{BTreeMap, VecDeque};
 use tcp_ha::core::{Active, Digest, NodeEvent, Promotion, SendMode};
 use tcp_ha::engine::{ConnectionId, ReceiveMode};
@@ -43,6 +44,8 @@ pub struct Wishes {
     pub keeps_its_state: bool,
     /// It supplies regenerated octets so many turns late.
     pub supplies_late: u32,
+    /// The keys that it is to have set.
+    pub generation: Generation,
 }
 
 /// See the module's text.
@@ -67,6 +70,8 @@ pub struct Daemon {
     supply_in: u32,
     /// How often its state was asked for.
     pub dumps: u64,
+    /// The keys that are set.
+    pub generation: Generation,
 }
 
 impl Daemon {
@@ -85,6 +90,7 @@ impl Daemon {
             to_supply: VecDeque::new(),
             supply_in: 0,
             dumps: 0,
+            generation: 0,
         }
     }
 
@@ -101,9 +107,7 @@ impl Daemon {
     }
 
     fn regenerates(&self) -> bool {
-        self.scenario
-            .protection
-            .is_some_and(|protection| protection.send == SendMode::Regenerated)
+        regenerates(&self.scenario).is_some()
     }
 
     /// Where its streams stand, for people.
@@ -140,6 +144,9 @@ impl Daemon {
         for event in std::mem::take(&mut self.events) {
             self.note(active, event);
         }
+        if self.generation != self.wishes.generation {
+            self.set_keys(active, self.wishes.generation);
+        }
         self.open(active, now_us);
         if self.supply_in == 0 {
             while let Some((id, offset, octets)) = self.to_supply.pop_front() {
@@ -175,6 +182,28 @@ impl Daemon {
         let stream = self.streams.get(&id).filter(|stream| stream.whole)?;
         let summary = stream.model.summary().map(u64::to_le_bytes);
         Some(Digest::of(summary.as_flattened()))
+    }
+
+    /// Has segments of the peer signed with the keys of this generation.
+    pub(super) fn set_keys(&mut self, active: &mut Active, generation: Generation) {
+        let Scenario {
+            signing, family, ..
+        } = self.scenario;
+        active.set_security(keys::of_the_pair(signing, generation, family));
+        self.generation = generation;
+    }
+
+    /// The node has come with keys: of which generation?
+    fn recognise_keys(&mut self, active: &Active) {
+        let Scenario {
+            signing, family, ..
+        } = self.scenario;
+        let here = active.engine().security();
+        let fits = |it: &Generation| keys::of_the_pair(signing, *it, family) == *here;
+        let Some(generation) = (0..=self.wishes.generation).rev().find(fits) else {
+            panic!("[keys] the survivor has keys that nobody has set");
+        };
+        self.generation = generation;
     }
 
     fn note(&mut self, active: &mut Active, event: NodeEvent) {
@@ -236,18 +265,21 @@ impl Daemon {
         let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
+        let unread = stream.unread.len();
         let len = match message {
-            0 => stream.unread.len().min(CHUNK).min(room),
+            0 if self.scenario.says == Says::Much => unread.min(room / MUCH as usize),
+            0 => unread.min(CHUNK).min(room),
             len if stream.unread.len() >= len => len,
             _ if stream.peer_closed => stream.unread.len(),
             _ => 0,
         };
-        if len == 0 || stream.closed || room < len {
+        let said = self.scenario.answered(stream.model.read + len as u64) - stream.model.sent;
+        if len == 0 || stream.closed || (room as u64) < said {
             return false;
         }
         let octets = front(&stream.unread, len);
-        let answer: Vec<u8> = octets.iter().map(|octet| octet ^ TWIST).collect();
         let end = stream.model.read + len as u64;
+        let answer = self.scenario.answer(&octets, end, stream.model.sent);
         let done = match mode {
             ReceiveMode::Logged => active.write(now_us, id, &answer, Some(end)),
             ReceiveMode::Marked => {
@@ -377,7 +409,7 @@ impl Daemon {
             ReceiveMode::Logged,
             "the service's own records are its feed"
         );
-        let regenerates = self.regenerates();
+        let regenerates = regenerates(&self.scenario);
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.follow(offset, stream.model.read, "received");
             if stream.whole {
@@ -387,7 +419,7 @@ impl Daemon {
     }
 
     fn replicate_record(&mut self, id: ConnectionId, data: &[u8]) {
-        let regenerates = self.regenerates();
+        let regenerates = regenerates(&self.scenario);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
@@ -418,6 +450,7 @@ impl Daemon {
         self.audited.clear();
         self.differs.clear();
         self.supply_in = self.wishes.supplies_late;
+        self.recognise_keys(&promotion.active);
         for &id in &promotion.taken {
             let start = promotion.active.hand_over(id).expect("a stream taken over");
             let mut stream = former.remove(&id).expect("a replica of every stream");
@@ -452,6 +485,12 @@ impl Daemon {
     }
 }
 
+/// The scenario, if the service says again what the peer has not acknowledged.
+fn regenerates(scenario: &Scenario) -> Option<&Scenario> {
+    let send = scenario.protection.map(|protection| protection.send);
+    (send == Some(SendMode::Regenerated)).then_some(scenario)
+}
+
 /// The first `len` octets.
 fn front(octets: &VecDeque<u8>, len: usize) -> Vec<u8> {
     let (head, tail) = octets.as_slices();
@@ -475,10 +514,10 @@ impl Stream {
         self.whole = false;
     }
 
-    fn replay(&mut self, octets: &[u8], regenerates: bool) {
+    fn replay(&mut self, octets: &[u8], regenerates: Option<&Scenario>) {
         self.model.take(octets);
-        if regenerates {
-            let answer: Vec<u8> = octets.iter().map(|octet| octet ^ TWIST).collect();
+        if let Some(scenario) = regenerates {
+            let answer = scenario.answer(octets, self.model.read, self.model.sent);
             self.model.say(&answer);
         }
     }

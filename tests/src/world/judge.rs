@@ -9,6 +9,7 @@ use super::peer::Stage;
 use super::{TURN_US, World};
 use crate::wire::Ends;
 use tcp_ha::core::{Active, DownReason, Readiness, Standby};
+use tcp_ha::engine::State;
 
 impl World {
     /// Compares shadow and active, where they are level at an LSN that was not compared yet, and looks at all bounds.
@@ -97,11 +98,14 @@ impl World {
             let excused = self.onlooker.monotonic.excused.contains(&ends);
             excused
                 && !infos.any(|info| {
-                    ends == (
+                    // Its successor opens in vain: what is signed for the former connection says nothing to it (RFC 5925).
+                    let opens = info.state == State::SynSent;
+                    let there = (
                         info.tuple.local.port(),
                         info.tuple.remote.ip(),
                         info.tuple.remote.port(),
-                    )
+                    );
+                    !opens && ends == there
                 })
         };
         let clients = self.peer.clients.iter();

@@ -6,6 +6,7 @@ mod daemon;
 mod dice;
 mod forger;
 mod judge;
+mod keys;
 mod model;
 mod moody;
 mod node;
@@ -22,12 +23,13 @@ pub use check::{Finding, Onlooker, bounds_hold, shadow_equals_active};
 pub use daemon::{Daemon, Stream, Wishes};
 pub use dice::Dice;
 pub use forger::{Forger, Written};
+pub use keys::Generation;
 pub use model::Model;
 pub use moody::MoodyRegister;
 pub use node::{Doing, Node};
 pub use peer::{Client, Peer, Stage};
 pub use pipe::Pipe;
-pub use scenario::{Family, Opener, PORT, Scenario, Stacks, TWIST};
+pub use scenario::{Family, MUCH, Opener, PORT, Says, Scenario, Signing, Stacks, TWIST};
 pub use segment::{Segment, Weather};
 pub use stacks::Line;
 pub use stranger::Stranger;
@@ -285,6 +287,22 @@ impl World {
         self.kill_active();
         self.run_until("another active", |world| world.active().is_some());
         self.active().expect("an active")
+    }
+
+    /// An operator renews the keys of both sides; false where the pair has not taken the last ones yet, or does not sign so.
+    pub fn renew_keys(&mut self) -> bool {
+        let Some(at) = self.active() else {
+            return false;
+        };
+        let generation = self.wishes.generation;
+        let taken = self.nodes[at].daemon.generation == generation;
+        if self.scenario.signing != Signing::Ao || !taken || generation == Generation::MAX {
+            return false;
+        }
+        self.wishes.generation += 1;
+        self.peer.renew_keys(self.wishes.generation);
+        self.wake_all();
+        true
     }
 
     /// The channel breaks; both ends notice.

@@ -213,12 +213,14 @@ impl World {
         active
             .listen(&listening(&self.scenario))
             .expect("a free port");
-        active.announce(self.now_us);
         let wishes = self.wishes;
+        let mut daemon = Daemon::new(&self.scenario);
+        daemon.wishes = wishes;
+        daemon.set_keys(&mut active, wishes.generation);
+        active.announce(self.now_us);
         self.excuse_all();
         self.trace_move(at, "begins without connections");
-        self.nodes[at].daemon = Daemon::new(&self.scenario);
-        self.nodes[at].daemon.wishes = wishes;
+        self.nodes[at].daemon = daemon;
         self.nodes[at].doing = Doing::Active(Box::new(active));
         self.cold_starts += 1;
     }

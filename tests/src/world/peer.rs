@@ -1,5 +1,6 @@
 //! The peer: clients that send known streams and check what comes back, over an engine of its own or over the small TCP.
 
+use super::keys::Generation;
 use super::scenario::{Opener, Scenario, TWIST};
 use super::stacks::{BothTcps, Line, Told};
 use crate::text;
@@ -181,7 +182,7 @@ impl Peer {
 
     /// Whether everything came back to every client.
     pub fn done(&self) -> bool {
-        let octets = self.scenario.octets;
+        let octets = self.scenario.answered(self.scenario.octets);
         self.clients.iter().all(|client| client.returned == octets)
     }
 
@@ -212,6 +213,17 @@ impl Peer {
     /// The peer's engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.tcps.engine
+    }
+
+    /// Its side of the connections has these keys from now on.
+    pub(super) fn renew_keys(&mut self, generation: Generation) {
+        self.tcps.set_keys(&self.scenario, generation);
+    }
+
+    /// Whether everything that a client has written so far was answered, and has arrived.
+    pub fn is_answered(&self, at: usize) -> bool {
+        let client = &self.clients[at];
+        client.available == self.scenario.answered(client.written)
     }
 
     /// Segments that its small TCP has judged.
@@ -312,7 +324,7 @@ impl Peer {
             let text = self.scenario.text(client.written, wanted);
             client.written += self.tcps.send(now, line, &text);
         }
-        let done = client.returned == self.scenario.octets;
+        let done = client.returned == self.scenario.answered(self.scenario.octets);
         let due = client.closes
             || (self.closes_when_done && done)
             || (self.closes_when_written && client.written == self.scenario.octets)

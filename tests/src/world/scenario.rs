@@ -12,6 +12,12 @@ pub const PORT: u16 = 7;
 /// The service answers every octet with this bit pattern laid over it, so that the two directions cannot be taken for each other.
 pub const TWIST: u8 = 0xa5;
 
+/// Octets heard for one that is said, where the service says little.
+const LITTLE: u64 = 100;
+
+/// Octets said for one that is heard, where it says much.
+pub const MUCH: u64 = 4;
+
 /// Version of IP of the whole segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -67,6 +73,28 @@ pub enum Stacks {
     Both,
 }
 
+/// What the service says to what it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// As much as it hears, twisted.
+    Twisted,
+    /// Little: nearly all octets go to the pair.
+    Little,
+    /// Much: nearly all octets come from the pair.
+    Much,
+}
+
+/// How connections are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// Not at all.
+    None,
+    /// RFC 2385.
+    Md5,
+    /// RFC 5925, with keys that are renewed.
+    Ao,
+}
+
 /// Settings of a world; all that is random comes from its seed.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -98,6 +126,10 @@ pub struct Scenario {
     pub stacks: Stacks,
     /// Sequence numbers of the small TCP's connections go round soon.
     pub wraps: bool,
+    /// What the service says.
+    pub says: Says,
+    /// How connections are signed.
+    pub signing: Signing,
     /// TCP of the pair.
     pub pair_tcp: Config,
     /// TCP of the peer.
@@ -123,6 +155,8 @@ impl Default for Scenario {
             keepalive: None,
             stacks: Stacks::Engine,
             wraps: false,
+            says: Says::Twisted,
+            signing: Signing::None,
             pair_tcp: Config::default(),
             peer_tcp: Config::default(),
             limits: NodeLimits::default(),
@@ -147,6 +181,25 @@ impl Scenario {
             keepalive: self.keepalive,
             ..ConnectionOptions::default()
         }
+    }
+
+    /// Octets of the answer once `read` octets were dealt with.
+    pub fn answered(&self, read: u64) -> u64 {
+        match self.says {
+            Says::Twisted => read,
+            Says::Little => read / LITTLE,
+            Says::Much => read * MUCH,
+        }
+    }
+
+    /// What the service says to `octets`, which end at `read`, where it has said `sent` octets before.
+    pub(super) fn answer(&self, octets: &[u8], read: u64, sent: u64) -> Vec<u8> {
+        let mut answer = match self.says {
+            Says::Twisted => octets.to_vec(),
+            _ => self.text(sent, (self.answered(read) - sent) as usize),
+        };
+        answer.iter_mut().for_each(|octet| *octet ^= TWIST);
+        answer
     }
 
     /// The octet of a client's stream at `offset`.

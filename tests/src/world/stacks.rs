@@ -1,5 +1,6 @@
 //! The two TCPs of the peer, behind one face: an engine like the pair's, and the small one, which shares no code with it.
 
+use super::keys::{self, Generation};
 use super::scenario::{Opener, Scenario, Stacks, TWIST};
 use crate::small::{self, End, Expected, Number, Settings, SmallTcp};
 use crate::wire::Ends;
@@ -78,14 +79,25 @@ impl BothTcps {
             listens.expect("a free port");
             small.listen(socket);
         }
-        BothTcps {
+        let mut tcps = BothTcps {
             engine,
             fx: Effects::default(),
             small,
             uses: scenario.stacks,
             salt: scenario.salt,
             opened: 0,
-        }
+        };
+        tcps.set_keys(scenario, 0);
+        tcps
+    }
+
+    pub(super) fn set_keys(&mut self, scenario: &Scenario, generation: Generation) {
+        let Scenario {
+            signing, family, ..
+        } = *scenario;
+        let table = keys::of_the_peer(signing, generation, family);
+        self.engine.set_security(table);
+        self.small.set_keys(keys::of_the_small(signing, generation));
     }
 
     /// Opens a connection, from a port if one is asked for.
