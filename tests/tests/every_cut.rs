@@ -5,7 +5,7 @@ use std::time::Duration;
 use tcp_ha::Protection;
 use tcp_ha::core::{Readiness, SendMode};
 use tcp_ha::engine::{CloseCause, Config, KeepaliveConfig, ReceiveMode};
-use tcp_ha_tests::world::{Opener, Scenario, Stage, World};
+use tcp_ha_tests::world::{Opener, Says, Scenario, Signing, Stacks, Stage, World};
 
 /// What ends the step.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ enum Cut {
 }
 
 const CUTS: [Cut; 4] = [Cut::Kill, Cut::Hang, Cut::Channel, Cut::Standby];
+
+const SIGNINGS: [Signing; 3] = [Signing::None, Signing::Md5, Signing::Ao];
 
 /// For so long the active hangs: longer than the silence that means something.
 const HANG_US: u64 = 40_000;
@@ -105,8 +107,19 @@ fn at_rest(world: &World) -> bool {
     world.peer.done() && world.is_paired() && (all_over || world.all_ready())
 }
 
-/// Cuts `begin`'s world after each of its first `steps` steps, in each of the ways.
-fn every_cut(name: &str, steps: usize, begin: impl Fn() -> World) {
+/// Cuts `begin`'s world after each of its first `steps` steps, in each of the ways, with either TCP as the peer.
+fn every_cut(name: &str, steps: usize, scenario: &Scenario, begin: impl Fn(Scenario) -> World) {
+    for stacks in [Stacks::Engine, Stacks::Small] {
+        let scenario = Scenario {
+            stacks,
+            ..scenario.clone()
+        };
+        let name = format!("{name}, {stacks:?}");
+        cut_each_step(&name, steps, || begin(scenario.clone()));
+    }
+}
+
+fn cut_each_step(name: &str, steps: usize, begin: impl Fn() -> World) {
     for way in CUTS {
         for after in 0..steps {
             let told = format!("{name}, {way:?} after {after} steps");
@@ -136,83 +149,165 @@ fn every_cut(name: &str, steps: usize, begin: impl Fn() -> World) {
 
 #[test]
 fn a_handshake_that_the_peer_begins() {
-    every_cut("peer opens", 25, || {
-        let mut world = judged(World::paired_idle(scenario()));
-        world.peer.connect(world.now_us);
-        world.wake_all();
-        world
-    });
+    for signing in SIGNINGS {
+        let scenario = Scenario {
+            signing,
+            ..scenario()
+        };
+        every_cut(
+            &format!("peer opens, {signing:?}"),
+            25,
+            &scenario,
+            |scenario| {
+                let mut world = judged(World::paired_idle(scenario));
+                world.peer.connect(world.now_us);
+                world.wake_all();
+                world
+            },
+        );
+    }
 }
 
 #[test]
-fn bulk_both_ways_in_every_mode() {
-    for receive in [ReceiveMode::Logged, ReceiveMode::Marked] {
-        for send in [SendMode::Logged, SendMode::Regenerated] {
+fn a_handshake_that_the_pair_begins() {
+    for signing in SIGNINGS {
+        let scenario = Scenario {
+            signing,
+            opener: Opener::Pair,
+            ..scenario()
+        };
+        every_cut(
+            &format!("pair opens, {signing:?}"),
+            25,
+            &scenario,
+            |scenario| judged(World::paired_idle(scenario)),
+        );
+    }
+}
+
+/// All ways of protection.
+fn modes() -> impl Iterator<Item = Protection> {
+    let sends = [SendMode::Logged, SendMode::Regenerated];
+    let receives = [ReceiveMode::Logged, ReceiveMode::Marked];
+    let pairs = receives.map(|receive| sends.map(|send| (receive, send)));
+    pairs
+        .into_iter()
+        .flatten()
+        .map(|(receive, send)| Protection {
+            receive,
+            send,
+            application_sync: true,
+        })
+}
+
+#[test]
+fn bulk_in_and_out_and_both_ways_in_every_mode() {
+    for says in [Says::Twisted, Says::Little, Says::Much] {
+        for protection in modes() {
             let scenario = Scenario {
                 message: 1_000,
-                protection: Some(Protection {
-                    receive,
-                    send,
-                    application_sync: true,
-                }),
+                says,
+                protection: Some(protection),
                 ..scenario()
             };
-            every_cut(&format!("bulk, {receive:?} {send:?}"), 40, || {
-                ready(scenario.clone())
-            });
+            let name = format!("bulk, {says:?}, {protection:?}");
+            every_cut(&name, 40, &scenario, ready);
         }
     }
 }
 
 #[test]
 fn bulk_through_loss() {
+    for says in [Says::Twisted, Says::Little, Says::Much] {
+        let scenario = Scenario {
+            loss: 10,
+            says,
+            ..scenario()
+        };
+        every_cut(&format!("loss, {says:?}"), 60, &scenario, ready);
+    }
+}
+
+#[test]
+fn signed_bulk_past_the_end_of_sequence_space() {
+    for signing in [Signing::Md5, Signing::Ao] {
+        let scenario = Scenario {
+            signing,
+            wraps: true,
+            ..scenario()
+        };
+        every_cut(&format!("{signing:?}"), 60, &scenario, ready);
+    }
+}
+
+#[test]
+fn keys_that_are_renewed_under_way() {
     let scenario = Scenario {
-        loss: 10,
+        signing: Signing::Ao,
+        wraps: true,
+        clients: 2,
         ..scenario()
     };
-    every_cut("loss", 60, || ready(scenario.clone()));
+    every_cut("renewed keys", 40, &scenario, |scenario| {
+        let mut world = ready(scenario);
+        world.turns(8);
+        assert!(world.renew_keys());
+        world
+    });
 }
 
 #[test]
 fn a_shut_window_on_either_side() {
-    every_cut("peer stops reading", 50, || {
-        let mut world = ready(scenario());
+    every_cut("peer stops reading", 50, &scenario(), |scenario| {
+        let mut world = ready(scenario);
         world.peer.reads = false;
         world
     });
-    every_cut("service stops reading", 50, || {
-        let mut world = ready(scenario());
+    every_cut("service stops reading", 50, &scenario(), |scenario| {
+        let mut world = ready(scenario);
         world.wishes.pauses = true;
         world
     });
 }
 
+/// Who closes first, and when.
+const ORDERS: [&str; 5] = ["peer", "pair", "both at once", "peer early", "pair early"];
+
+fn closing(scenario: Scenario, order: &str) -> World {
+    let mut world = ready(scenario);
+    match order {
+        "peer" => {
+            world.peer.closes_when_done = true;
+            world.wishes.closes_after_peer = true;
+        }
+        "pair" => {
+            world.peer.closes_after_service = true;
+            world.wishes.closes_when_done = true;
+        }
+        "both at once" => {
+            world.peer.closes_when_done = true;
+            world.wishes.closes_when_done = true;
+        }
+        "peer early" => {
+            world.peer.closes_when_written = true;
+            world.wishes.closes_after_peer = true;
+        }
+        _ => {
+            world.peer.closes_when_written = true;
+            world.wishes.closes_when_done = true;
+        }
+    }
+    world
+}
+
 #[test]
 fn closing_in_every_order() {
-    let begin = |order: usize| {
-        let mut world = ready(scenario());
-        match order {
-            0 => {
-                world.peer.closes_when_done = true;
-                world.wishes.closes_after_peer = true;
-            }
-            1 => {
-                world.peer.closes_after_service = true;
-                world.wishes.closes_when_done = true;
-            }
-            2 => {
-                world.peer.closes_when_done = true;
-                world.wishes.closes_when_done = true;
-            }
-            _ => {
-                world.peer.closes_when_written = true;
-                world.wishes.closes_after_peer = true;
-            }
+    for order in ORDERS {
+        for loss in [0, 8] {
+            let scenario = Scenario { loss, ..scenario() };
+            let name = format!("{order} closes, loss {loss}");
+            every_cut(&name, 45, &scenario, |scenario| closing(scenario, order));
         }
-        world
-    };
-    for order in 0..4 {
-        every_cut(&format!("closing order {order}"), 45, || begin(order));
     }
 }
 
@@ -227,8 +322,8 @@ fn keepalive_of_an_idle_connection() {
         }),
         ..scenario()
     };
-    every_cut("keepalive", 40, || {
-        let mut world = ready(scenario.clone());
+    every_cut("keepalive", 40, &scenario, |scenario| {
+        let mut world = ready(scenario);
         world.finish();
         world
     });
@@ -236,8 +331,8 @@ fn keepalive_of_an_idle_connection() {
 
 #[test]
 fn protection_asked_for_late() {
-    every_cut("late", 30, || {
-        let mut world = ready(scenario());
+    every_cut("late", 30, &scenario(), |scenario| {
+        let mut world = ready(scenario);
         let now_us = world.now_us;
         let active = world.speaker_mut();
         let id = active.engine().connections().next().expect("a connection");
@@ -254,44 +349,48 @@ fn protection_asked_for_late() {
 
 #[test]
 fn the_initial_sync_and_a_resync() {
-    every_cut("initial sync", 30, || {
-        let mut world = judged(World::new(scenario()));
-        world.add_node();
-        world.turn();
-        world.peer.connect(world.now_us);
-        world.wake_all();
-        world.turns(12);
-        world.add_node();
-        world
-    });
-    every_cut("resync", 30, || {
-        let mut world = ready(scenario());
-        world.turns(5);
-        let standby = world.standby_at().expect("a standby");
-        world.kill(standby);
-        world.add_node();
-        world
-    });
+    for says in [Says::Twisted, Says::Little, Says::Much] {
+        let scenario = Scenario { says, ..scenario() };
+        every_cut(
+            &format!("initial sync, {says:?}"),
+            30,
+            &scenario,
+            |scenario| {
+                let mut world = judged(World::new(scenario));
+                world.add_node();
+                world.turn();
+                world.peer.connect(world.now_us);
+                world.wake_all();
+                world.turns(12);
+                world.add_node();
+                world
+            },
+        );
+        every_cut(&format!("resync, {says:?}"), 30, &scenario, |scenario| {
+            let mut world = ready(scenario);
+            world.turns(5);
+            let standby = world.standby_at().expect("a standby");
+            world.kill(standby);
+            world.add_node();
+            world
+        });
+    }
 }
 
 #[test]
 fn a_second_failover() {
-    every_cut("second", 40, || {
-        let mut world = ready(scenario());
-        world.turns(5);
-        world.fail_over();
-        world.add_node();
-        world
-    });
-}
-
-#[test]
-fn a_handshake_that_the_pair_begins() {
-    let scenario = Scenario {
-        opener: Opener::Pair,
-        ..scenario()
-    };
-    every_cut("pair opens", 25, || {
-        judged(World::paired_idle(scenario.clone()))
-    });
+    for signing in SIGNINGS {
+        let scenario = Scenario {
+            signing,
+            wraps: true,
+            ..scenario()
+        };
+        every_cut(&format!("second, {signing:?}"), 40, &scenario, |scenario| {
+            let mut world = ready(scenario);
+            world.turns(5);
+            world.fail_over();
+            world.add_node();
+            world
+        });
+    }
 }
