@@ -174,14 +174,16 @@ fn without_the_daemons_state_the_pair_is_made_but_nothing_is_ready() {
     world.wishes.keeps_its_state = true;
     world.add_node();
     world.run_until("a pair", World::is_paired);
-    let all_wait = |world: &World| {
-        protection_reasons(world)
-            .iter()
-            .all(|readiness| *readiness == Readiness::ApplicationSync)
-    };
-    assert!(all_wait(&world));
+    let late = Readiness::Down(DownReason::ApplicationSyncTimedOut);
+    world.run_until("the end of patience", |world| {
+        protection_reasons(world) == [late; 3]
+    });
     world.run_for(10_000);
-    assert!(all_wait(&world), "no ready-record without the state");
+    assert_eq!(
+        protection_reasons(&world),
+        [late; 3],
+        "no ready-record without the state"
+    );
     // Who takes over leaves such connections behind, rather than go on with half of a daemon.
     world.onlooker.monotonic.resets_allowed = true;
     world.kill_active();

@@ -33,7 +33,7 @@ pub mod takeover;
 
 pub use active::{
     Active, ActiveParts, Fenced, Listening, NodeCounters, NodeLimits, Protection, StreamStart,
-    SwitchoverRefused,
+    SwitchoverRefused, WishRefused,
 };
 pub use audit::{AuditCounters, Digest};
 pub use clock::Clock;

@@ -4,7 +4,7 @@ mod audit;
 
 use crate::event::NodeEvent;
 use crate::octets::OctetQueue;
-use crate::readiness::Readiness;
+use crate::readiness::{DownReason, Readiness};
 use crate::record::{Record, SendMode, SharedState, SnapshotRecord};
 use audit::ShadowAudit;
 use bytes::Bytes;
@@ -159,6 +159,8 @@ pub struct Shadow {
     security: SecurityTable,
     neighbours: BTreeMap<IpAddr, [u8; 6]>,
     connections: BTreeMap<ConnectionId, ShadowConnection>,
+    /// Connections that are known to be down, and nothing more; the reason is told to who takes over.
+    down: BTreeMap<ConnectionId, DownReason>,
     /// Connections that the batch in hand speaks of; checked when it ends.
     touched: BTreeSet<ConnectionId>,
     audit: ShadowAudit,
@@ -204,6 +206,7 @@ impl Shadow {
                 self.touched.insert(delta.id);
             }
             Record::Deleted { id } => {
+                self.down.remove(&id);
                 if let Some(connection) = self.connections.remove(&id)
                     && !connection.closed_to_daemon
                 {
@@ -220,6 +223,10 @@ impl Shadow {
                     data: Bytes::copy_from_slice(octets),
                 });
             }
+            Record::Readiness {
+                id,
+                readiness: Readiness::Down(reason),
+            } => self.take_down(id, reason, events)?,
             Record::Readiness { id, readiness } => self.connection(id)?.readiness = readiness,
             Record::AuditMark { round } => self.audit_begins(round),
             Record::Audit { id, digest } => {
@@ -268,7 +275,8 @@ impl Shadow {
             application_sync,
         } = snapshot;
         bounded_id(id)?;
-        if self.connections.len() >= self.bounds.connections {
+        self.down.remove(&id);
+        if self.connections.len() + self.down.len() >= self.bounds.connections {
             return Err(ShadowError::TooMuch("connections"));
         }
         let connection = ShadowConnection {
@@ -291,6 +299,25 @@ impl Shadow {
             remote: tuple.remote,
             active_open,
         });
+        Ok(())
+    }
+
+    /// Nothing is held of a connection that is down: no survivor takes it up, and its replica begins anew when it comes back.
+    fn take_down(
+        &mut self,
+        id: ConnectionId,
+        reason: DownReason,
+        events: &mut Vec<NodeEvent>,
+    ) -> Result<(), ShadowError> {
+        self.touched.remove(&id);
+        let connection = self
+            .connections
+            .remove(&id)
+            .ok_or(ShadowError::UnknownConnection(id))?;
+        self.down.insert(id, reason);
+        if !connection.closed_to_daemon {
+            events.push(NodeEvent::ReplicaClosed { id });
+        }
         Ok(())
     }
 
@@ -421,7 +448,12 @@ impl Shadow {
             .map(|(&address, &link)| (address, link))
     }
 
-    /// All connections, in the order of their ids.
+    /// Connections that are down by the active's own word, and why; nothing else is held of them.
+    pub fn down(&self) -> impl Iterator<Item = (ConnectionId, DownReason)> + '_ {
+        self.down.iter().map(|(&id, &reason)| (id, reason))
+    }
+
+    /// All connections that are held, in the order of their ids.
     pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &ShadowConnection)> {
         self.connections
             .iter()

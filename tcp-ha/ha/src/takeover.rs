@@ -78,6 +78,13 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
             }),
         }
     }
+    for (id, reason) in shadow.down() {
+        last_id = last_id.max(id.0);
+        left_behind.push(LeftBehind {
+            id,
+            reason: Readiness::Down(reason).to_string(),
+        });
+    }
     // A shadow holds no id above its ID_MAX.
     engine.set_next_id(ConnectionId(last_id + ID_JUMP));
     for (address, link) in shadow.neighbours() {

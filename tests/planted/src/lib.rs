@@ -57,6 +57,8 @@ faults! {
     DeletedWithoutRecord = "deleted-without-record",
     /// Protection is withdrawn without a record.
     UnprotectedWithoutRecord = "unprotected-without-record",
+    /// A connection goes down alone without a record.
+    DownUntold = "down-untold",
     /// Inbound octets are acknowledged and not recorded.
     ReceivedUnrecorded = "received-unrecorded",
     /// Outbound octets are sent and not recorded.

@@ -65,6 +65,8 @@ pub enum Fault {
     ProtectedAnew,
     /// An operator renews the keys of signed connections.
     KeysRenewed,
+    /// An operator clears a connection, and lets it be protected again.
+    OperatorClears,
 }
 
 /// Kinds at the head of [`Fault::ALL`] that are meant to end in a takeover.
@@ -72,7 +74,7 @@ const TAKEOVERS: usize = 4;
 
 impl Fault {
     /// All kinds: those that are meant to end in a takeover, then [`Fault::CONDITIONS`].
-    pub const ALL: [Fault; 29] = [
+    pub const ALL: [Fault; 30] = [
         Fault::Kill,
         Fault::KillInWrite,
         Fault::Hang,
@@ -102,6 +104,7 @@ impl Fault {
         Fault::ServiceAborts,
         Fault::ProtectedAnew,
         Fault::KeysRenewed,
+        Fault::OperatorClears,
     ];
 
     /// Kinds under which whoever speaks may go on.

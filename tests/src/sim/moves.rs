@@ -71,7 +71,8 @@ impl Life {
             | Fault::ServicePauses
             | Fault::PeerCloses
             | Fault::ServiceAborts
-            | Fault::ProtectedAnew => self.meet_at_the_ends(fault),
+            | Fault::ProtectedAnew
+            | Fault::OperatorClears => self.meet_at_the_ends(fault),
             _ => self.meet_in_the_channel(fault),
         };
         if met {
@@ -170,11 +171,16 @@ impl Life {
                     return false;
                 };
                 let now_us = self.world.now_us;
-                if fault == Fault::ServiceAborts {
-                    self.world.excuse(id);
-                    self.world.speaker_mut().abort(now_us, id);
-                } else {
-                    self.world.speaker_mut().protect(now_us, id, None);
+                match fault {
+                    Fault::ServiceAborts => {
+                        self.world.excuse(id);
+                        self.world.speaker_mut().abort(now_us, id);
+                    }
+                    Fault::OperatorClears => {
+                        let cleared = self.world.speaker_mut().clear_protection(now_us, id);
+                        return cleared.is_ok();
+                    }
+                    _ => self.world.speaker_mut().protect(now_us, id, None),
                 }
             }
         }
@@ -215,6 +221,8 @@ impl Life {
             if there && active.readiness(id) == Readiness::None {
                 active.protect(now_us, id, protection);
             }
+            // An operator's word is given only once, and may have met a connection that is gone.
+            let _ = active.restore_protection(now_us, id);
         }
     }
 

@@ -218,7 +218,8 @@ impl World {
         let mut compared = 0;
         for (id, stream) in &ours.streams {
             let readiness = active.readiness(*id);
-            if matches!(readiness, Readiness::None | Readiness::TcpInitialSync) {
+            let unheld = matches!(readiness, Readiness::None | Readiness::TcpInitialSync);
+            if unheld || matches!(readiness, Readiness::Down(_)) {
                 continue;
             }
             // A replica that has heard nothing yet cannot tell whether there was something.

@@ -31,6 +31,7 @@ impl Active {
             self.record_neighbours();
             self.record_changes();
             self.sync_more();
+            self.settle_shares();
             self.announce_readiness();
             self.audit_more(mono_us);
         } else {
@@ -144,6 +145,7 @@ impl Active {
     /// `Marked` mode: an ACK is due, so what the daemon has not marked yet is made safe by shipping it.
     fn make_trailing_safe(&mut self, now: Instant, id: ConnectionId, upto: u64) {
         let safe = self.engine.connection(id).map_or(upto, |info| info.safe);
+        let before = self.batch.octets();
         let shipping = self
             .protected
             .get(&id)
@@ -157,6 +159,7 @@ impl Active {
                 octets: &octets,
             }
             .write(&mut self.batch);
+            self.charge(id, self.batch.octets() - before);
         }
         let _ = self.engine.make_safe(now, id, upto, &mut self.fx);
     }

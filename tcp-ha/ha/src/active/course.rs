@@ -120,7 +120,8 @@ impl Active {
     /// A connection is deleted: what was to be told of it is over. What the standby still holds of it ends with a record.
     pub(super) fn forget_connection(&mut self, id: ConnectionId) {
         self.courses.remove(&id);
-        if self.protected.get(&id).is_some_and(|it| !it.is_recorded()) {
+        self.forget_resting(id, true);
+        if self.protected.get(&id).is_some_and(|it| !it.is_known()) {
             self.protected.remove(&id);
             self.advancing.remove(&id);
         }

@@ -2,6 +2,8 @@
 
 use super::Active;
 use super::NodeLimits;
+use super::down::WishRefused;
+use super::guard::Guard;
 use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::Record;
@@ -138,6 +140,7 @@ impl Active {
             SessionEvent::Acknowledged { epoch, from, lsn } => {
                 if self.log.acknowledge(lsn).is_ok() {
                     self.gate.acknowledge(epoch, from, lsn);
+                    self.discharge(lsn);
                     self.advance_readiness(lsn);
                 }
             }
@@ -148,8 +151,7 @@ impl Active {
             SessionEvent::Refused(reason) => {
                 tracing::warn!(%reason, "the standby was refused");
                 // It is told why before its channel is closed.
-                self.parting
-                    .extend_from_slice(self.ipc_outgoing().to_vec().as_slice());
+                self.part();
                 self.lose_standby(mono_us, refusal(reason));
             }
             SessionEvent::Control(Control::Goodbye { .. }) => {
@@ -225,6 +227,8 @@ impl Active {
             50 * self.limits.hold_limit_us
         };
         let silent = mono_us.saturating_sub(link.heard_us) > patience;
+        let syncing = matches!(self.guard, Guard::Solo | Guard::Pairing { .. });
+        let slow = mono_us.saturating_sub(link.established_us) > self.limits.initial_sync_us;
         let lagging = self.log.lag_us(mono_us) > patience;
         if (lagging || silent) && !planted!(EndlessPatience) {
             let reason = if lagging {
@@ -233,6 +237,44 @@ impl Active {
                 DownReason::StandbySilent
             };
             self.lose_standby(mono_us, reason);
+        } else if syncing && slow && !self.register_silent {
+            self.send_away(mono_us, DownReason::SyncTimedOut);
+        }
+    }
+
+    /// The operator sends the standby away: it comes back and is brought up to date anew.
+    ///
+    /// # Errors
+    /// There is none, or the node hands over to it at this moment.
+    pub fn dismiss_standby(&mut self, mono_us: u64) -> Result<(), WishRefused> {
+        if !self.has_established_standby() {
+            return Err(WishRefused::NoStandby);
+        }
+        if !matches!(
+            self.guard,
+            Guard::Solo | Guard::Pairing { .. } | Guard::Paired
+        ) {
+            return Err(WishRefused::Busy);
+        }
+        self.send_away(mono_us, DownReason::StandbyDismissed);
+        Ok(())
+    }
+
+    /// Ends the session with the standby, which is told why before its channel is closed.
+    pub(super) fn send_away(&mut self, mono_us: u64, reason: DownReason) {
+        if let Some(link) = &mut self.standby {
+            link.session.send_control(Control::Goodbye {
+                reason: reason.to_string(),
+            });
+        }
+        self.part();
+        self.lose_standby(mono_us, reason);
+    }
+
+    /// What is outgoing is still written before the channel is closed.
+    fn part(&mut self) {
+        if let Some(link) = &self.standby {
+            self.parting.extend_from_slice(link.session.outgoing());
         }
     }
 }

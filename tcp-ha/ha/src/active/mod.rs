@@ -8,12 +8,15 @@
 mod audit;
 mod batch;
 mod course;
+mod down;
 mod guard;
 mod link;
 mod protect;
 mod security;
+mod share;
 mod user;
 
+pub use down::WishRefused;
 pub use guard::{Fenced, SwitchoverRefused};
 pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
 
@@ -24,6 +27,7 @@ use crate::readiness::{DownReason, Readiness, ReadinessHistory};
 use crate::record::SharedState;
 use crate::shadow::ShadowBounds;
 use audit::Audit;
+use down::Resting;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
 use ipc::gate::{Gate, Released};
@@ -34,6 +38,7 @@ use ipc::{Epoch, Incarnation, Lsn};
 use link::StandbyLink;
 use protect::Protected;
 pub use protect::Protection;
+use share::Shares;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tcp_ha_engine::{Arrival, ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
@@ -53,9 +58,17 @@ pub struct NodeLimits {
     pub gate_frames: usize,
     /// Octets that may be outstanding towards the standby; beyond it the standby counts as lost.
     pub log_octets: usize,
+    /// Octets of records of one connection that may be outstanding, and octets that one may hold when it is snapshot; beyond it that
+    /// connection alone goes down.
+    pub connection_octets: usize,
+    /// How long a connection that went down alone rests before it is tried again; the pause doubles each time, up to 64 fold.
+    pub resync_pause_us: u64,
+    /// How long a standby may take to be brought up to date before it is given up.
+    pub initial_sync_us: u64,
     /// Octets of snapshots sent in one batch while a standby is brought up to date.
     pub sync_octets: usize,
-    /// How long a daemon may take to hand over its own state before the pair is made without it.
+    /// How long a daemon may take to hand over its own state: of a connection, before that goes down alone; of the node, before the
+    /// pair is made without it.
     pub application_sync_us: u64,
     /// What a standby holds at most.
     pub shadow: ShadowBounds,
@@ -73,6 +86,9 @@ impl Default for NodeLimits {
             hold_limit_us: 100_000,
             gate_frames: 4096,
             log_octets: 64 << 20,
+            connection_octets: 8 << 20,
+            resync_pause_us: 1_000_000,
+            initial_sync_us: 120_000_000,
             sync_octets: 1 << 20,
             application_sync_us: 10_000_000,
             shadow: ShadowBounds::default(),
@@ -118,6 +134,8 @@ pub struct Active {
     protected: BTreeMap<ConnectionId, Protected>,
     /// Connections on their way to ready.
     advancing: BTreeSet<ConnectionId>,
+    resting: Resting,
+    shares: Shares,
     listening: BTreeMap<ListenerId, Option<Protection>>,
     /// Active opens whose protection was asked for before they are established.
     connecting: BTreeMap<ConnectionId, Option<Protection>>,
@@ -209,6 +227,8 @@ impl Active {
             neighbours: Vec::new(),
             protected: BTreeMap::new(),
             advancing: BTreeSet::new(),
+            resting: Resting::default(),
+            shares: Shares::default(),
             listening: BTreeMap::new(),
             connecting: BTreeMap::new(),
             standby: None,
@@ -292,6 +312,7 @@ impl Active {
         self.check_standby(mono_us);
         self.check_audit(mono_us);
         self.drive_guard(mono_us);
+        self.drive_connections(mono_us);
         if self.timers_rest() {
             return;
         }

@@ -42,6 +42,10 @@ pub(super) struct Protected {
     recorded: Option<Recorded>,
     /// Acknowledgement of this LSN ends the present step.
     awaited: Option<Lsn>,
+    /// The standby was told that it is down, and remembers that much.
+    pub(super) told_down: bool,
+    /// Octets of its records that are not acknowledged.
+    pub(super) held_octets: usize,
 }
 
 struct Recorded {
@@ -65,6 +69,11 @@ impl Protected {
             self.protection.application_sync,
             ready,
         )
+    }
+
+    /// Whether the standby knows its name: its end is then a record.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_recorded() || self.told_down
     }
 
     fn logs_received(&self) -> bool {
@@ -107,12 +116,16 @@ impl Active {
             application_synced: !protection.application_sync || (from_birth && attached),
             recorded: None,
             awaited: None,
+            told_down: false,
+            held_octets: 0,
         };
         self.protected.insert(id, protected);
         if !attached {
             self.note_connection(id, Readiness::Down(self.unprotected));
         }
-        if attached && from_birth {
+        if attached && let Some(reason) = self.resting_reason(id) {
+            self.set_readiness(id, Readiness::Down(reason));
+        } else if attached && from_birth {
             // At once, before the daemon has seen an octet: the replica's feed begins at the stream's first.
             self.set_readiness(id, Readiness::TcpInitialSync);
             self.advancing.insert(id);
@@ -133,7 +146,8 @@ impl Active {
             return;
         };
         self.advancing.remove(&id);
-        if protected.is_recorded() && !planted!(UnprotectedWithoutRecord) {
+        self.forget_resting(id, false);
+        if protected.is_known() && !planted!(UnprotectedWithoutRecord) {
             Record::Deleted { id }.write(&mut self.batch);
         }
         let _ = self
@@ -148,11 +162,8 @@ impl Active {
     pub(super) fn sync_all(&mut self) {
         let ids: Vec<ConnectionId> = self.protected.keys().copied().collect();
         for id in ids {
-            if let Some(protected) = self.protected.get_mut(&id) {
-                protected.recorded = None;
-                protected.application_synced = !protected.protection.application_sync;
-            }
-            self.enter_initial_sync(id);
+            self.forget_recorded(id);
+            self.sync_unless_resting(id);
         }
     }
 
@@ -167,11 +178,15 @@ impl Active {
     /// All protection is down until the next standby.
     pub(super) fn protection_down(&mut self, reason: DownReason) {
         self.advancing.clear();
-        let readiness = Readiness::Down(reason);
+        self.discharge_all();
         let ids: Vec<ConnectionId> = self.protected.keys().copied().collect();
         for id in ids {
             self.forget_recorded(id);
-            self.set_readiness(id, readiness);
+            if let Some(protected) = self.protected.get_mut(&id) {
+                protected.told_down = false;
+            }
+            let reason = self.resting_reason(id).unwrap_or(reason);
+            self.set_readiness(id, Readiness::Down(reason));
         }
     }
 
@@ -205,7 +220,7 @@ impl Active {
             else {
                 return;
             };
-            if self.advancing.contains(&id) {
+            if self.advancing.contains(&id) && self.readiness(id) == Readiness::TcpInitialSync {
                 self.record_snapshot(id);
             }
         }
@@ -218,6 +233,9 @@ impl Active {
             self.advancing.remove(&id);
             return;
         };
+        if self.is_too_large(id) {
+            return self.connection_down(id, DownReason::TooLarge);
+        }
         let Some(protected) = self.protected.get(&id) else {
             return;
         };
@@ -254,7 +272,9 @@ impl Active {
                 protected.readiness = Readiness::Ready;
             }
             protected.awaited = None;
+            protected.told_down = false;
         }
+        self.charge(id, self.batch.octets() - before);
         self.note_connection(id, Readiness::TcpSecondPhase);
         self.events.push(NodeEvent::Protection {
             id,
@@ -269,7 +289,7 @@ impl Active {
         };
         let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
         else {
-            if protected.is_recorded() && !planted!(DeletedWithoutRecord) {
+            if protected.is_known() && !planted!(DeletedWithoutRecord) {
                 Record::Deleted { id }.write(&mut self.batch);
             }
             self.protected.remove(&id);
@@ -283,6 +303,7 @@ impl Active {
             return;
         }
         let (received_upto, sent_upto) = (recorded.received_upto, recorded.sent_upto);
+        let begun = self.batch.octets();
         if protected.logs_received() && info.safe > received_upto && !planted!(ReceivedUnrecorded) {
             self.record_received(id, received_upto, info.safe);
         }
@@ -306,6 +327,7 @@ impl Active {
             self.counters.checkpoints += 1;
             self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
         }
+        self.charge(id, self.batch.octets() - begun);
     }
 
     /// Writes the ready-records of connections that have become ready within this batch.
@@ -413,11 +435,12 @@ impl Active {
         })
     }
 
-    /// The first protected connection that is not ready, with how far it is.
+    /// The first protected connection that is not ready, with how far it is; one that the operator gave up is passed over.
     pub(super) fn first_unready(&self) -> Option<(ConnectionId, Readiness)> {
+        let given_up = Readiness::Down(DownReason::OperatorCleared);
         self.protected
             .iter()
-            .find(|(_, protected)| protected.readiness != Readiness::Ready)
+            .find(|(_, protected)| ![Readiness::Ready, given_up].contains(&protected.readiness))
             .map(|(&id, protected)| (id, protected.readiness))
     }
 }
@@ -438,6 +461,8 @@ impl Active {
             application_synced: false,
             recorded: None,
             awaited: None,
+            told_down: false,
+            held_octets: 0,
         };
         self.note_connection(id, protected.readiness);
         self.protected.insert(id, protected);

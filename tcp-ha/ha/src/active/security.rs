@@ -22,15 +22,8 @@ impl Active {
         for id in ids {
             let down = Readiness::Down(DownReason::KeyMissing);
             match (self.engine.has_keys(id), self.readiness(id) == down) {
-                (false, false) => {
-                    self.advancing.remove(&id);
-                    if self.has_established_standby() {
-                        Record::Deleted { id }.write(&mut self.batch);
-                    }
-                    self.forget_recorded(id);
-                    self.set_readiness(id, down);
-                }
-                (true, true) if self.has_established_standby() => self.enter_initial_sync(id),
+                (false, false) => self.connection_down(id, DownReason::KeyMissing),
+                (true, true) if self.has_established_standby() => self.sync_unless_resting(id),
                 _ => {}
             }
         }

@@ -163,8 +163,12 @@ impl Active {
                 self.record_changes();
             }
             let lost = planted!(MarkWithoutEffect) && dealt_with.is_some();
+            let before = self.batch.octets();
             if !lost {
                 Record::Application { id, octets }.write(&mut self.batch);
+            }
+            if let Some(id) = id {
+                self.charge(id, self.batch.octets() - before);
             }
         }
         match id {

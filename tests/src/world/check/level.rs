@@ -29,9 +29,16 @@ pub fn shadow_equals_active(active: &Active, standby: &Standby) -> Result<Option
             Some(_) => {}
         }
         let (ours, theirs) = (active.readiness(id), connection.readiness);
-        if theirs == Readiness::Ready && matches!(ours, Readiness::None) {
+        if theirs == Readiness::Ready && matches!(ours, Readiness::None | Readiness::Down(_)) {
             return Err(format!(
                 "connection {id} is ready in the shadow at LSN {last}, and not protected"
+            ));
+        }
+    }
+    for (id, reason) in standby.shadow().down() {
+        if active.engine().connection(id).is_none() {
+            return Err(format!(
+                "connection {id} ({reason}) is remembered by the shadow at LSN {last}"
             ));
         }
     }
