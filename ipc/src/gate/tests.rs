@@ -59,7 +59,7 @@ fn a_frame_waits_for_the_acknowledgement_of_its_batch() {
     for (lsn, frame) in [(1, 10), (1, 11), (2, 20), (4, 40)] {
         gate.push(Lsn(lsn), frame).unwrap();
     }
-    assert_eq!(drained(&mut gate), []);
+    assert_eq!(drained(&mut gate), [0; 0]);
     gate.acknowledge(epoch, STANDBY, Lsn(1));
     assert_eq!(drained(&mut gate), [10, 11]);
     gate.acknowledge(epoch, STANDBY, Lsn(3));
@@ -67,7 +67,7 @@ fn a_frame_waits_for_the_acknowledgement_of_its_batch() {
     gate.acknowledge(epoch, STANDBY, Lsn(2));
     assert_eq!(
         drained(&mut gate),
-        [],
+        [0; 0],
         "an older acknowledgement takes nothing back or forth"
     );
     gate.acknowledge(epoch, STANDBY, Lsn(4));
@@ -83,7 +83,7 @@ fn acknowledgements_of_others_and_of_other_epochs_are_ignored() {
     gate.acknowledge(epoch, ME, Lsn(1));
     gate.acknowledge(epoch.next(), STANDBY, Lsn(1));
     gate.acknowledge(Epoch(0), STANDBY, Lsn(1));
-    assert_eq!(drained(&mut gate), []);
+    assert_eq!(drained(&mut gate), [0; 0]);
     assert_eq!(gate.counters().ignored_acknowledgements, 4);
 }
 
@@ -95,7 +95,7 @@ fn a_new_pairing_forgets_what_was_acknowledged_before() {
     assert!(gate.pair(&tenure));
     gate.push(Lsn(5), 50).unwrap();
     gate.acknowledge(old, STANDBY, Lsn(5));
-    assert_eq!(drained(&mut gate), []);
+    assert_eq!(drained(&mut gate), [0; 0]);
     gate.acknowledge(tenure.epoch(), OTHER, Lsn(5));
     assert_eq!(drained(&mut gate), [50]);
 }
@@ -109,7 +109,7 @@ fn the_same_pairing_resumes_after_shutting_with_what_it_knew() {
     gate.acknowledge(tenure.epoch(), STANDBY, Lsn(1));
     gate.push(Lsn(1), 10).unwrap();
     gate.shut();
-    assert_eq!(drained(&mut gate), []);
+    assert_eq!(drained(&mut gate), [0; 0]);
     assert!(gate.pair(&tenure));
     assert_eq!(drained(&mut gate), [10]);
 }

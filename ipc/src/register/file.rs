@@ -15,18 +15,16 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{CasError, Entry, Register, RegisterError, Tenure, successor};
+use super::text::{ENTRY_OCTETS_MAX, parse, render};
+use super::{CasError, Entry, Health, Register, RegisterError, Tenure, successor};
 use crate::ids::{Epoch, Incarnation};
 
 /// Entries kept below the newest, for whoever reads the history.
 const KEPT_ENTRIES: u64 = 64;
-/// No entry is longer than this.
-const ENTRY_OCTETS_MAX: u64 = 1024;
 /// A temporary file this old belongs to nobody who is still swapping.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60);
 /// Reads that may find the newest file removed under them before giving up.
 const READ_ATTEMPTS: u32 = 100;
-const FIRST_LINE: &str = "tcp-ha register 1";
 const TEMPORARY_PREFIX: &str = ".swap-";
 
 /// The register in a directory; see the module's text.
@@ -85,9 +83,12 @@ impl FileRegister {
     fn read_entry(&self, epoch: Epoch) -> io::Result<Result<Entry, String>> {
         let mut text = Vec::new();
         File::open(self.path(epoch))?
-            .take(ENTRY_OCTETS_MAX + 1)
+            .take(ENTRY_OCTETS_MAX as u64 + 1)
             .read_to_end(&mut text)?;
-        Ok(parse(&text, epoch))
+        Ok(parse(&text).and_then(|entry| match entry.epoch {
+            said if said == epoch => Ok(entry),
+            other => Err(format!("says epoch {other}")),
+        }))
     }
 
     fn write_temporary(&self, entry: &Entry) -> io::Result<PathBuf> {
@@ -210,6 +211,15 @@ impl Register for FileRegister {
         )))
     }
 
+    fn health(&self) -> Option<Health> {
+        Some(Health {
+            kind: "files",
+            place: self.dir.display().to_string(),
+            answered_us_ago: None,
+            failing: None,
+        })
+    }
+
     fn compare_and_swap(
         &self,
         expected: Option<Epoch>,
@@ -248,64 +258,6 @@ fn epoch_of_name(name: &str) -> Option<Epoch> {
     } else {
         None
     }
-}
-
-fn render(entry: &Entry) -> String {
-    let standby = entry
-        .standby
-        .map_or_else(|| "none".to_owned(), |name| name.to_string());
-    let body = format!(
-        "{FIRST_LINE}\nepoch {}\nactive {}\nstandby {standby}\n",
-        entry.epoch, entry.active
-    );
-    format!("{body}checksum {:08x}\n", crc32fast::hash(body.as_bytes()))
-}
-
-fn parse(text: &[u8], epoch: Epoch) -> Result<Entry, String> {
-    let text = str::from_utf8(text).map_err(|_| "not text".to_owned())?;
-    if text.len() as u64 > ENTRY_OCTETS_MAX {
-        return Err(format!("longer than {ENTRY_OCTETS_MAX} octets"));
-    }
-    let first = text.lines().next().unwrap_or_default();
-    if first != FIRST_LINE {
-        return Err(format!("first line is {first:?}, not {FIRST_LINE:?}"));
-    }
-    let at = text.find("checksum ").ok_or("no checksum")?;
-    let (body, checksum) = text.split_at(at);
-    if checksum != format!("checksum {:08x}\n", crc32fast::hash(body.as_bytes())) {
-        return Err("checksum does not fit".to_owned());
-    }
-    let entry = parse_body(body)?;
-    if entry.epoch != epoch {
-        return Err(format!("says epoch {}", entry.epoch));
-    }
-    Ok(entry)
-}
-
-fn parse_body(body: &str) -> Result<Entry, String> {
-    let mut lines = body.lines().skip(1);
-    let mut field = |name: &str| {
-        let line = lines.next().ok_or_else(|| format!("no line {name:?}"))?;
-        let value = line
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix(' '));
-        value.ok_or_else(|| format!("line {line:?} is not {name:?}"))
-    };
-    let epoch = field("epoch")?
-        .parse()
-        .map_err(|_| "epoch is not a number".to_owned())?;
-    let active = field("active")?
-        .parse()
-        .map_err(|error| format!("active: {error}"))?;
-    let standby = match field("standby")? {
-        "none" => None,
-        name => Some(name.parse().map_err(|error| format!("standby: {error}"))?),
-    };
-    Ok(Entry {
-        epoch: Epoch(epoch),
-        active,
-        standby,
-    })
 }
 
 #[cfg(test)]

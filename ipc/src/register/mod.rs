@@ -9,11 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Epoch, Incarnation};
 
+pub mod etcd;
 pub mod file;
 pub mod memory;
+pub mod remote;
+mod text;
 
+pub use etcd::{EtcdConfig, EtcdRegister};
 pub use file::FileRegister;
 pub use memory::MemoryRegister;
+pub use remote::RemoteRegister;
 
 /// What the register says in one epoch. An epoch's entry never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +110,28 @@ impl fmt::Display for CasError {
 
 impl core::error::Error for CasError {}
 
+/// What a register tells of itself, for status; times in microseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// `files` or `etcd`.
+    pub kind: &'static str,
+    /// Where it is.
+    pub place: String,
+    /// How long ago it last answered a request; `None` where that is not known, or has never been.
+    pub answered_us_ago: Option<u64>,
+    /// Why the last request was not answered, if it was not.
+    pub failing: Option<Failing>,
+}
+
+/// A register that does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failing {
+    /// The newest error.
+    pub error: String,
+    /// How long ago the first request without an answer was made.
+    pub since_us_ago: u64,
+}
+
 /// The register as a node sees it. Calls may block for the time of a file or network operation.
 pub trait Register: Send {
     /// The newest entry; `None` when the register is empty.
@@ -124,6 +151,11 @@ pub trait Register: Send {
         active: Incarnation,
         standby: Option<Incarnation>,
     ) -> Result<Tenure, CasError>;
+
+    /// What is known of it without asking; `None` where there is nothing to tell.
+    fn health(&self) -> Option<Health> {
+        None
+    }
 
     /// Reads the register afresh: the tenure, if the newest entry names `me` active.
     ///
