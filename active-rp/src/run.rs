@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tcp_ha::core::NodeLimits;
+use tcp_ha::ipc::Epoch;
 use tcp_ha::{Begin, StackConfig, engine};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -100,6 +101,9 @@ fn stack_config(config: &Config, begin: Begin) -> StackConfig {
         gateways: config.gateways.clone(),
         register: config.register.clone(),
         channel: config.channel.clone(),
+        etcd: config.etcd.clone(),
+        fence: config.fence.clone(),
+        dead_epoch: config.dead_epoch.map(Epoch),
         config_digest: config.digest(),
         limits: NodeLimits {
             heartbeat_us: micros(config.heartbeat),

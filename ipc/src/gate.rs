@@ -94,6 +94,8 @@ pub struct Gate<F> {
     mode: Mode,
     newest: Option<Seen>,
     last_pushed: Lsn,
+    /// Nothing leaves by an acknowledgement of less.
+    demanded: Lsn,
     /// Frames released before the present head, and when the head was first seen waiting.
     head_noted: Option<(u64, u64)>,
     counters: GateCounters,
@@ -110,6 +112,7 @@ impl<F> Gate<F> {
             mode: Mode::Shut,
             newest: None,
             last_pushed: Lsn::ZERO,
+            demanded: Lsn::ZERO,
             head_noted: None,
             counters: GateCounters::default(),
         }
@@ -198,7 +201,14 @@ impl<F> Gate<F> {
             acknowledged,
         });
         self.mode = Mode::Paired { acknowledged };
+        self.demanded = Lsn::ZERO;
         true
+    }
+
+    /// Nothing leaves as acknowledged before the standby acknowledges `lsn`, which is given to a batch from now on: so
+    /// acknowledgements that lay waiting while this process stood still open nothing.
+    pub fn demand(&mut self, lsn: Lsn) {
+        self.demanded = self.demanded.max(lsn);
     }
 
     /// Nothing leaves until the gate is opened or paired again; the queue is kept.
@@ -247,7 +257,9 @@ impl<F> Gate<F> {
         match (self.mode, self.queue.front()) {
             (Mode::Solo, Some(_)) => true,
             (Mode::Paired { .. }, Some(_)) if planted!(FramePastGate) => true,
-            (Mode::Paired { acknowledged }, Some((lsn, _))) => *lsn <= acknowledged,
+            (Mode::Paired { acknowledged }, Some((lsn, _))) => {
+                *lsn <= acknowledged && self.demanded <= acknowledged
+            }
             _ => false,
         }
     }

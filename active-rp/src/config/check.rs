@@ -83,9 +83,14 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
             set.map_err(|error| given.place.error(error.to_string()))?;
         }
     }
+    let etcd = settings.register_at.etcd()?;
+    let fence = settings.register_at.fence()?;
     Ok(Config {
         name: name.value,
         register: register.value,
+        etcd,
+        fence,
+        dead_epoch: settings.register_at.dead_epoch.map(|given| given.value),
         status: status.value,
         heartbeat: Duration::from_millis(heartbeat_ms),
         misses: misses as u32,

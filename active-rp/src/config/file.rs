@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use super::ConfigError;
 use super::place::{Given, Place};
+use super::register::{GivenRegister, RegisterSection};
 use super::security::SecuritySection;
 use super::settings::{BgpFlags, BgpPlaces, GivenBgp, Settings};
 
@@ -26,6 +27,8 @@ struct FileSections {
     device: Option<Spanned<DeviceSection>>,
     #[serde(default)]
     interface: Option<Spanned<InterfaceSection>>,
+    #[serde(default)]
+    register: Option<RegisterSection>,
     #[serde(default)]
     bgp: Option<BgpSection>,
     #[serde(default)]
@@ -186,6 +189,9 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
         settings.gateways = source.list(gateways);
         settings.mtu = source.option(mtu);
     }
+    if let Some(section) = sections.register {
+        settings.register_at = given_register(&source, section);
+    }
     for section in sections.security {
         let place = source.place(Some(section.span()));
         let beside = source.file.parent().unwrap_or(Path::new("."));
@@ -204,6 +210,31 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
     });
     settings.bgp_flags = BgpFlags::default();
     Ok(settings)
+}
+
+fn given_register(source: &Source<'_>, section: RegisterSection) -> GivenRegister {
+    let RegisterSection {
+        etcd,
+        key,
+        connect_ms,
+        answer_ms,
+        patience_ms,
+        fence,
+        fence_after_s,
+        fence_timeout_s,
+    } = section;
+    GivenRegister {
+        etcd: source.list(etcd),
+        key: source.option(key),
+        connect_ms: source.option(connect_ms),
+        answer_ms: source.option(answer_ms),
+        patience_ms: source.option(patience_ms),
+        fence: source.option(fence),
+        fence_after_s: source.option(fence_after_s),
+        fence_timeout_s: source.option(fence_timeout_s),
+        // A word of the moment, which belongs on the command line.
+        dead_epoch: None,
+    }
 }
 
 fn bgp_places(source: &Source<'_>, tree: &DeTable<'_>) -> BgpPlaces {

@@ -9,6 +9,7 @@ use bgp_demo::prefix::Family;
 use clap::Args;
 
 use super::place::{Given, Place};
+use super::register::GivenRegister;
 use super::security::SecurityFlag;
 use super::settings::{BgpFlags, Settings};
 
@@ -21,9 +22,15 @@ pub struct Flags {
     /// Name of the node, for people
     #[arg(long)]
     pub name: Option<String>,
-    /// Directory of the register, shared by both nodes, on a file system in memory
+    /// Directory of the register, shared by both nodes, on a file system in memory; with --etcd this node's own, and lasting
     #[arg(long, value_name = "DIRECTORY")]
     pub register: Option<PathBuf>,
+    /// Member of the etcd that holds the register of a pair on two hosts, http://HOST:PORT; may be repeated
+    #[arg(long = "etcd", value_name = "URL")]
+    pub etcd: Vec<String>,
+    /// Your word that both nodes which the register names in this epoch are dead: this one begins without connections
+    #[arg(long, value_name = "EPOCH")]
+    pub dead_epoch: Option<u64>,
     /// Socket that answers questions about this node
     #[arg(long, value_name = "SOCKET")]
     pub status: Option<PathBuf>,
@@ -83,6 +90,11 @@ impl Flags {
         Settings {
             name: given(&self.name, "--name"),
             register: given(&self.register, "--register"),
+            register_at: GivenRegister {
+                etcd: list(&self.etcd, "--etcd"),
+                dead_epoch: given(&self.dead_epoch, "--dead-epoch"),
+                ..GivenRegister::default()
+            },
             status: given(&self.status, "--status"),
             heartbeat_ms: given(&self.heartbeat_ms, "--heartbeat-ms"),
             misses: given(&self.misses, "--misses"),

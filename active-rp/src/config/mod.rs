@@ -10,6 +10,16 @@
 //! hold_limit_ms = 100              # how long an active waits for its standby; default 100
 //! log = "info"                     # error, warn, info, debug, trace, or a filter per target; default info
 //!
+//! [register]                       # of a pair on two hosts; without it, files in `node.register`
+//! etcd = ["http://192.0.2.1:2379"] # members of one etcd
+//! key = "/tcp-ha/register"         # each pair has its own; default this
+//! connect_ms = 300                 # how long a member may take to be connected to, default 300,
+//! answer_ms = 500                  # and to answer, default 500
+//! patience_ms = 10                 # how long the node's loop waits for an answer; default 10
+//! fence = ["/usr/local/sbin/fence"] # ends with status 0 when no node of a pair that does not answer runs any more; default none
+//! fence_after_s = 30               # how long such a pair must be out of reach; default 30
+//! fence_timeout_s = 60             # how long the command may take; default 60
+//!
 //! [device]
 //! kind = "tap"                     # tap, tun, packet or memory; default tap
 //! name = "rp1"                     # interface; this node's own
@@ -34,7 +44,7 @@
 //! ao = [{ id = 1, key = { file = "1.key" } }, { id = 2, key = { file = "2.key" }, algorithm = "aes-128-cmac-96", preferred = true }]
 //! ```
 //!
-//! Paths in a file are relative to its directory. `name`, `register`, `status`, `log` and `[device]` are a node's own; everything
+//! Paths in a file are relative to its directory. `name`, `node.register`, `[register]`, `status`, `log` and `[device]` are a node's own; everything
 //! else but `[[security]]`, and the content of the routes file, must be the same on both nodes and goes into [`Config::digest`].
 
 use core::fmt;
@@ -47,13 +57,16 @@ use bgp_demo::config::SpeakerConfig;
 use bgp_demo::speaker::OriginatedRoute;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use tcp_ha::ChannelConfig;
+use tcp_ha::FenceConfig;
 use tcp_ha::engine::auth::SecurityTable;
+use tcp_ha::ipc::register::EtcdConfig;
 use tcp_ha::link::{DeviceConfig, LinkAddress};
 
 mod check;
 mod file;
 mod flags;
 mod place;
+mod register;
 mod security;
 mod settings;
 
@@ -70,6 +83,12 @@ pub struct Config {
     pub name: String,
     /// `node.register`.
     pub register: PathBuf,
+    /// `register.etcd` and what belongs to it.
+    pub etcd: Option<EtcdConfig>,
+    /// `register.fence` and what belongs to it.
+    pub fence: Option<FenceConfig>,
+    /// `--dead-epoch`.
+    pub dead_epoch: Option<u64>,
     /// `node.status`.
     pub status: PathBuf,
     /// `node.heartbeat_ms`.
@@ -149,6 +168,9 @@ impl Config {
         let Self {
             name: _,
             register: _,
+            etcd: _,
+            fence: _,
+            dead_epoch: _,
             status: _,
             log: _,
             device: _,

@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 use tcp_ha::engine::auth::{PeerPrefix, PeerSecurity};
 
 use super::place::{Given, Place};
+use super::register::GivenRegister;
 
 /// The `[bgp]` section of a file, with the places of its parts.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub(super) struct BgpFlags {
 pub(super) struct Settings {
     pub(super) name: Option<Given<String>>,
     pub(super) register: Option<Given<PathBuf>>,
+    pub(super) register_at: GivenRegister,
     pub(super) status: Option<Given<PathBuf>>,
     pub(super) heartbeat_ms: Option<Given<u64>>,
     pub(super) misses: Option<Given<u32>>,
@@ -67,6 +69,7 @@ impl Settings {
         Self {
             name: self.name.or(other.name),
             register: self.register.or(other.register),
+            register_at: self.register_at.or(other.register_at),
             status: self.status.or(other.status),
             heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
             misses: self.misses.or(other.misses),

@@ -48,6 +48,19 @@ impl Life {
     /// # Errors
     /// The system's, naming the file; `AlreadyExists` when the incarnation has a sign already.
     pub fn start(dir: &Path, me: Incarnation) -> io::Result<Self> {
+        Self::begin(dir, me, false)
+    }
+
+    /// The same, with a file that stays when the sign is withdrawn, and that outlives the host's crash where the file system does:
+    /// proof of this process's death for whoever asks [`sign`] later, until it is swept.
+    ///
+    /// # Errors
+    /// As [`Life::start`].
+    pub fn start_lasting(dir: &Path, me: Incarnation) -> io::Result<Self> {
+        Self::begin(dir, me, true)
+    }
+
+    fn begin(dir: &Path, me: Incarnation, lasting: bool) -> io::Result<Self> {
         let path = life_path(dir, me);
         let temporary = dir.join(format!(".{me}{SUFFIX}"));
         let ended = Arc::new(AtomicBool::new(false));
@@ -57,7 +70,7 @@ impl Life {
         let holder = thread::Builder::new()
             .name("life".to_owned())
             .stack_size(STACK_OCTETS)
-            .spawn(move || hold(&temporary, &name, &stop, &tell))?;
+            .spawn(move || hold(&temporary, &name, lasting, &stop, &tell))?;
         match told.recv() {
             Ok(Ok(())) => Ok(Self {
                 mapping: Mapping::open(&path)?,
@@ -103,6 +116,7 @@ impl Drop for Life {
 fn hold(
     temporary: &Path,
     path: &Path,
+    lasting: bool,
     ended: &AtomicBool,
     tell: &std::sync::mpsc::SyncSender<io::Result<()>>,
 ) {
@@ -116,6 +130,9 @@ fn hold(
         }
         // Not rename(2), which would take the name from a living one.
         fs::hard_link(temporary, path).inspect_err(|_| mapping.unlock())?;
+        if lasting {
+            make_last(path).inspect_err(|_| mapping.unlock())?;
+        }
         Ok(mapping)
     })();
     let _ = fs::remove_file(temporary);
@@ -130,7 +147,18 @@ fn hold(
     }
     mapping.mark_dead();
     mapping.unlock();
-    let _ = fs::remove_file(path);
+    if !lasting {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Content and name of the file are on the disk when this returns.
+fn make_last(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()?;
+    match path.parent() {
+        Some(dir) => fs::File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Waits for the death of another process; stops when dropped.
@@ -201,7 +229,32 @@ fn wait_for_death(mapping: &Mapping, stop: &AtomicBool) -> bool {
 /// # Errors
 /// The system's, naming the file, when it cannot be told.
 pub fn is_alive(dir: &Path, whom: Incarnation) -> io::Result<bool> {
-    Ok(open_of_this_boot(&life_path(dir, whom))?.is_some_and(|mapping| is_held(&mapping)))
+    Ok(sign(dir, whom)? == Sign::Held)
+}
+
+/// What there is of an incarnation's sign of life in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Its process lives.
+    Held,
+    /// Its process, which was on this host, has ended.
+    Dead,
+    /// Nothing: it never was here, or was swept.
+    Missing,
+}
+
+/// What `dir` says of `whom`.
+///
+/// # Errors
+/// The system's, naming the file, when it cannot be told.
+pub fn sign(dir: &Path, whom: Incarnation) -> io::Result<Sign> {
+    let path = life_path(dir, whom);
+    match open_of_this_boot(&path)? {
+        Some(mapping) if is_held(&mapping) => Ok(Sign::Held),
+        Some(_) => Ok(Sign::Dead),
+        None if path.try_exists()? => Ok(Sign::Dead),
+        None => Ok(Sign::Missing),
+    }
 }
 
 fn is_held(mapping: &Mapping) -> bool {
@@ -236,6 +289,14 @@ pub fn tell_overtaken(dir: &Path, whom: Incarnation) -> io::Result<()> {
 /// # Errors
 /// The system's, when the directory cannot be read.
 pub fn sweep(dir: &Path) -> io::Result<usize> {
+    sweep_except(dir, &[])
+}
+
+/// The same, but for the signs of `kept`, whose death is still to be proved to somebody.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn sweep_except(dir: &Path, kept: &[Incarnation]) -> io::Result<usize> {
     let mut dead = 0;
     for item in fs::read_dir(dir)? {
         let path = item?.path();
@@ -244,7 +305,7 @@ pub fn sweep(dir: &Path) -> io::Result<usize> {
         };
         if let Some(whom) = incarnation_of(name, SUFFIX) {
             // What cannot be told is left alone.
-            if matches!(is_alive(dir, whom), Ok(false)) {
+            if !kept.contains(&whom) && matches!(is_alive(dir, whom), Ok(false)) {
                 let _ = fs::remove_file(&path);
                 let _ = fs::remove_file(dir.join(format!("{whom}{}", unix::SUFFIX)));
                 dead += 1;

@@ -45,10 +45,12 @@ pub struct EtcdConfig {
     pub connect_timeout: Duration,
     /// How long a connected endpoint may take to answer, before the next one is asked.
     pub answer_timeout: Duration,
+    /// How long a node's loop waits for a request, which goes on meanwhile.
+    pub patience: Duration,
 }
 
 impl EtcdConfig {
-    /// The key `/tcp-ha/register` at these endpoints, 300 ms to connect and 500 ms to answer.
+    /// The key `/tcp-ha/register` at these endpoints; 300 ms to connect, 500 ms to answer; a loop waits 10 ms.
     #[must_use]
     pub fn new(endpoints: Vec<String>) -> Self {
         Self {
@@ -56,6 +58,7 @@ impl EtcdConfig {
             key: "/tcp-ha/register".to_owned(),
             connect_timeout: Duration::from_millis(300),
             answer_timeout: Duration::from_millis(500),
+            patience: Duration::from_millis(10),
         }
     }
 }

@@ -73,6 +73,8 @@ pub enum Claim {
     Lost,
     /// The outcome is not known: nothing is said; ask again.
     Unknown(String),
+    /// The register was not changed, since it is out of reach: ask again, unless the active turns out to live.
+    Unreachable(String),
 }
 
 /// The shadowing node; see the module's text.
@@ -317,7 +319,7 @@ impl Standby {
         let entry = match register.read() {
             Ok(Some(entry)) => entry,
             Ok(None) => return Claim::Lost,
-            Err(error) => return Claim::Unknown(error.to_string()),
+            Err(error) => return Claim::Unreachable(error.to_string()),
         };
         if entry.active == self.me {
             return match register.confirm(self.me) {
@@ -334,7 +336,8 @@ impl Standby {
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {
             Ok(tenure) => Claim::Won(tenure),
             Err(CasError::Lost(_)) => Claim::Lost,
-            Err(CasError::Unknown(error) | CasError::Unavailable(error)) => Claim::Unknown(error),
+            Err(CasError::Unknown(error)) => Claim::Unknown(error),
+            Err(CasError::Unavailable(error)) => Claim::Unreachable(error),
         }
     }
 

@@ -2,9 +2,12 @@
 
 use crate::channel::ChannelConfig;
 use core::fmt;
+use ipc::Epoch;
+use ipc::register::EtcdConfig;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tcp_ha_core::NodeLimits;
 use tcp_ha_engine::Config;
 use tcp_ha_engine::auth::SecurityTable;
@@ -20,7 +23,21 @@ pub enum Begin {
     Standby,
 }
 
-/// Everything that a node is told. Both nodes of a pair share all of it but `name`, `device`, `begin` and `channel`.
+/// A command that fences: when it ends with status 0, no process of the last pair runs any more, on whatever host.
+///
+/// It finds what the register says in `TCP_HA_EPOCH`, `TCP_HA_ACTIVE` and `TCP_HA_STANDBY` (empty: none).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FenceConfig {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// How long the last pair must have been out of reach before it is run, and between two runs.
+    pub after: Duration,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Everything that a node is told. Both nodes of a pair share all of it but `name`, `device`, `begin` and `channel`; on two hosts each
+/// has a directory of its own.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
     /// The node's name, for people.
@@ -35,10 +52,17 @@ pub struct StackConfig {
     pub addresses: Vec<(IpAddr, u8)>,
     /// Routers.
     pub gateways: Vec<IpAddr>,
-    /// Directory of the register, of the channel's sockets and of the signs of life; on a memory file system, shared by both nodes.
+    /// Directory of the signs of life and of the channel's sockets, on a memory file system. Nodes of one host share it; where the
+    /// register is not elsewhere, it is there as well.
     pub register: PathBuf,
     /// How the nodes talk to each other.
     pub channel: ChannelConfig,
+    /// The register of a pair on two hosts; without it, files in the directory.
+    pub etcd: Option<EtcdConfig>,
+    /// Makes sure that the nodes of a pair that does not answer are dead, where nothing here proves it.
+    pub fence: Option<FenceConfig>,
+    /// The operator's word: the nodes that the register names in this epoch are dead.
+    pub dead_epoch: Option<Epoch>,
     /// Digest of whatever the daemon's configuration must share.
     pub config_digest: [u8; 32],
     /// Bounds and times.
@@ -67,6 +91,9 @@ impl StackConfig {
             gateways: Vec::new(),
             register,
             channel: ChannelConfig::Host,
+            etcd: None,
+            fence: None,
+            dead_epoch: None,
             config_digest: [0; 32],
             limits: NodeLimits::default(),
             tcp: Config::default(),

@@ -21,7 +21,7 @@ mod stream;
 
 pub use channel::{ChannelConfig, HostsConfig};
 pub use channel_status::ChannelStatus;
-pub use config::{Begin, StackConfig, StartError};
+pub use config::{Begin, FenceConfig, StackConfig, StartError};
 pub use event::{How, StackEvent, StackEvents};
 pub use handle::{Full, StreamHandle};
 pub use info::{TcpInfo, TcpStatus};

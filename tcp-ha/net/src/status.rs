@@ -9,6 +9,7 @@ pub use readiness::{DownStatus, LastDownStatus, ReadinessStatus};
 use crate::channel_status::ChannelStatus;
 use crate::event::How;
 use crate::info::TcpStatus;
+use ipc::register::Health;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -66,6 +67,8 @@ pub struct Status {
     pub counters: Option<NodeCountersStatus>,
     /// The channel to the other node.
     pub channel: ChannelStatus,
+    /// The register: where it is, when it last answered, and why it does not.
+    pub register: Option<Health>,
 }
 
 /// One moment, by both clocks: the node counts by the one, people by the other.
@@ -107,6 +110,7 @@ impl Status {
             foreign_announcements: 0,
             counters: None,
             channel: ChannelStatus::default(),
+            register: None,
         }
     }
 }

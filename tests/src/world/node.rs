@@ -423,7 +423,7 @@ impl World {
                 node.begin_anew();
                 self.cut_channel_of(at);
             }
-            Claim::Unknown(_) => node.doing = Doing::Standby(standby),
+            Claim::Unknown(_) | Claim::Unreachable(_) => node.doing = Doing::Standby(standby),
         }
     }
 
@@ -482,7 +482,7 @@ impl World {
         let limit_us = limits.heartbeat_us * u64::from(limits.misses) / 2;
         let node = &mut self.nodes[at];
         if node.last_turn_us > 0 && now_us - node.last_turn_us > limit_us {
-            active.confirm();
+            active.stood_still();
         }
         node.daemon.wishes = self.wishes;
         self.accept(at, &mut active);

@@ -53,9 +53,10 @@ impl Active {
     /// Gives the batch its LSN and hands it to the channel. Frames without any change still get a barrier of their own, so that an
     /// acknowledgement older than the frame never lets it go.
     fn append(&mut self, mono_us: u64) {
-        if self.batch.is_empty() && self.frames.is_empty() {
+        if self.batch.is_empty() && self.frames.is_empty() && !self.barrier_due {
             return;
         }
+        self.barrier_due = false;
         self.counters.batches += 1;
         let attached = self.has_established_standby();
         if attached && self.batch.octets() > BATCH_OCTETS_MAX {

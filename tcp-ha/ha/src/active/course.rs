@@ -105,6 +105,10 @@ impl Active {
 
     /// The register has answered.
     pub(super) fn register_answered(&mut self) {
+        if self.register_failing {
+            tracing::info!("the register answers again");
+        }
+        self.register_failing = false;
         self.register_silent = false;
     }
 

@@ -118,15 +118,45 @@ impl Active {
         }
     }
 
-    /// Reads the register after a doubt (a gap in the loop, a foreign announcement of our address) and falls silent if the epoch is gone.
+    /// After a gap in the loop, before anything else: this node may have been overtaken meanwhile, and what waits in its channel may be
+    /// of before.
+    ///
+    /// A pair asks its standby, not the register: nothing leaves until it acknowledges a batch that is closed from now on.
+    pub fn stood_still(&mut self) {
+        match self.guard {
+            Guard::Paired => self.ask_standby(),
+            _ => self.confirm(),
+        }
+    }
+
+    /// Reads the register after a doubt (a foreign announcement of our address) and falls silent if the epoch is gone.
     pub fn confirm(&mut self) {
         match self.register.read() {
             // A newer epoch of our own is a swap whose outcome is still to be found out.
-            Ok(Some(entry)) if entry.active == self.me => {}
+            Ok(Some(entry)) if entry.active == self.me => self.register_answered(),
             Ok(_) => self.fence(Fenced::Overtaken),
-            // Paired: nothing leaves without an acknowledgement anyway. Solo: nobody may take over from (me, none) without proof of death.
-            Err(error) => tracing::warn!(%error, "the register cannot be read"),
+            // Paired: only who still shadows acknowledges. Solo: nobody may take over from (me, none) without proof of death.
+            Err(error) => {
+                self.register_fails(&error, "goes on");
+                if matches!(self.guard, Guard::Paired) {
+                    self.ask_standby();
+                }
+            }
         }
+    }
+
+    /// A standby that has taken over acknowledges nothing any more.
+    fn ask_standby(&mut self) {
+        self.gate.demand(self.log.last().next());
+        self.barrier_due = true;
+    }
+
+    /// Says it once, however often the register is asked.
+    fn register_fails(&mut self, error: &dyn fmt::Display, consequence: &str) {
+        if !self.register_failing {
+            tracing::warn!(%error, consequence, "the register cannot be reached");
+        }
+        self.register_failing = true;
     }
 
     pub(super) fn fence(&mut self, reason: Fenced) {
@@ -219,6 +249,12 @@ impl Active {
             self.wait_to_pair(mono_us);
             return;
         }
+        // Asked first whether it answers at all: a swap of unknown outcome would shut the gate.
+        match self.register.read() {
+            Ok(Some(entry)) if entry.active == self.me => {}
+            Ok(_) => return self.fence(Fenced::Overtaken),
+            Err(error) => return self.put_pair_off(mono_us, &error),
+        }
         match self
             .register
             .compare_and_swap(Some(self.tenure.epoch()), self.me, Some(remote))
@@ -232,13 +268,15 @@ impl Active {
                 self.clock.freeze(mono_us);
                 self.retry(mono_us, &error);
             }
-            Err(CasError::Unavailable(error)) => {
-                tracing::warn!(error, "the register is unavailable; the pair is not made");
-                self.register_failed();
-                self.guard = Guard::Solo;
-                self.pair_after_us = mono_us + RETRY_US;
-            }
+            Err(CasError::Unavailable(error)) => self.put_pair_off(mono_us, &error),
         }
+    }
+
+    fn put_pair_off(&mut self, mono_us: u64, error: &dyn fmt::Display) {
+        self.register_fails(error, "the pair is not made until it can be");
+        self.register_failed();
+        self.guard = Guard::Solo;
+        self.pair_after_us = mono_us + RETRY_US;
     }
 
     /// The register names a standby now: frames leave as it acknowledges in this epoch.
@@ -274,7 +312,10 @@ impl Active {
     }
 
     fn doubt(&mut self, mono_us: u64, why: &dyn fmt::Display) {
-        tracing::warn!(%why, "the outcome of the handover is not known; nothing leaves until it is");
+        self.register_fails(
+            why,
+            "whether the standby has the epoch is not known; nothing leaves until it is",
+        );
         self.register_failed();
         self.guard = Guard::Doubting {
             retry_us: mono_us + RETRY_US,
@@ -336,6 +377,10 @@ impl Active {
                 self.register_answered();
                 tracing::info!(epoch = %self.tenure.epoch(), "serving without a standby");
             }
+            // An earlier swap of our own has only now taken effect: the next read says which.
+            Err(CasError::Lost(Some(entry))) if entry.active == self.me => {
+                self.guard = Guard::Breaking { retry_us: mono_us };
+            }
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
             #[cfg(feature = "planted")]
             Err(CasError::Unknown(_)) if planted!(UnknownTakenForWon) => {
@@ -365,7 +410,7 @@ impl Active {
     }
 
     fn retry(&mut self, mono_us: u64, error: &dyn fmt::Display) {
-        tracing::warn!(%error, "the register cannot be reached; nothing leaves until it can");
+        self.register_fails(error, "nothing leaves until it can be");
         self.register_failed();
         self.guard = Guard::Breaking {
             retry_us: mono_us + RETRY_US,
@@ -397,7 +442,7 @@ impl Active {
                 self.doubt(mono_us, &error);
             }
             Err(error) => {
-                tracing::warn!(%error, "the register cannot be reached; the handover is called off");
+                self.register_fails(&error, "the handover is called off");
                 self.guard = Guard::Paired;
             }
         }

@@ -148,6 +148,10 @@ pub struct Active {
     /// No pair is tried before this local time.
     pair_after_us: u64,
     tenure: Tenure,
+    /// The next batch is closed though nothing is in it.
+    barrier_due: bool,
+    /// The register did not answer when it was last asked, which was said.
+    register_failing: bool,
     node_sync: bool,
     events: Vec<NodeEvent>,
     counters: NodeCounters,
@@ -237,6 +241,8 @@ impl Active {
             guard: Guard::Solo,
             pair_after_us: 0,
             tenure,
+            barrier_due: false,
+            register_failing: false,
             node_sync,
             events: Vec::new(),
             counters: NodeCounters::default(),

@@ -21,17 +21,21 @@ pub(super) const BATCH_OCTETS: usize = 4 << 20;
 /// Time between two lines about a stranger that has our address.
 const STRANGER_PAUSE_US: u64 = 10_000_000;
 
+/// Time between two reads of the register because of strangers that announce our address.
+const CONFIRM_PAUSE_US: u64 = 100_000;
+
 impl Driver {
     pub(super) fn active_turn(&mut self, mut active: Box<Active>) -> Turn {
         let mono_us = monotonic_us();
         let limits = &self.config.limits;
-        // Whoever was stopped may have been overtaken: the register is read before anything else (I2).
+        // Whoever was stopped may have been overtaken: that is asked before anything else (I2).
         // Half the standby's patience: it may have begun to wait before this node stood still.
         if mono_us.saturating_sub(self.last_turn_us)
             > limits.heartbeat_us * u64::from(limits.misses) / 2
         {
-            active.confirm();
+            active.stood_still();
         }
+        self.confirm_after_strangers(&mut active, mono_us);
         let more_ipc = self.read_standby(&mut active);
         self.accept_standby(&mut active, mono_us);
         self.transmit(&mut active);
@@ -292,9 +296,10 @@ impl Driver {
         for event in events.drain(..) {
             match event {
                 NodeEvent::ForeignAnnouncement { address } => {
-                    active.confirm();
-                    // A resumed twin is fenced, so this is a stranger. Said once in a while, whatever it sends.
                     let now_us = monotonic_us();
+                    self.confirm_due = true;
+                    self.confirm_after_strangers(active, now_us);
+                    // A resumed twin is fenced, so this is a stranger. Said once in a while, whatever it sends.
                     if active.fenced().is_none() && now_us > self.stranger_us + STRANGER_PAUSE_US {
                         self.stranger_us = now_us;
                         tracing::warn!(%address, "another station announces this address: two hosts have it configured");
@@ -309,6 +314,15 @@ impl Driver {
             }
         }
         self.node_events = events;
+    }
+
+    /// A stranger may announce our address as often as it likes; the register is not asked as often.
+    fn confirm_after_strangers(&mut self, active: &mut Active, now_us: u64) {
+        if self.confirm_due && now_us > self.confirmed_us + CONFIRM_PAUSE_US {
+            self.confirm_due = false;
+            self.confirmed_us = now_us;
+            active.confirm();
+        }
     }
 
     fn tell(&self, event: StackEvent) {

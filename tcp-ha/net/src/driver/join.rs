@@ -2,15 +2,15 @@
 
 use super::dial::Dialling;
 use super::door::Line;
+use super::fate::Fate;
 use super::standby::Shadowing;
 use super::{CHANNEL, Channel, Doing, Driver, StackEvent, Turn, epoch_of, monotonic_us, register};
 use crate::channel::ChannelConfig;
 use crate::config::Begin;
 use crate::event::How;
 use crate::status::TakeoverStatus;
-use ipc::liveness::is_alive;
 use ipc::refusal::SessionRefusals;
-use ipc::register::{CasError, Register, Tenure};
+use ipc::register::{CasError, Tenure};
 use ipc::transport::{Transport, UnixTransport};
 use ipc::{Entry, Lsn};
 use mio::Interest;
@@ -84,16 +84,14 @@ impl Driver {
                 Begin::Standby => joining.wait("the register is empty: waiting for an active"),
             };
         };
-        if !self.config.channel.is_of_one_host() {
-            // Nothing here tells of a death on another host.
-            return self.join(joining, &entry);
-        }
-        match is_alive(&self.config.register, entry.active) {
-            Ok(true) => {
+        self.sweep(&entry);
+        match self.fate(entry.active) {
+            Ok(Fate::Lives) => {
                 joining.dead_since_us = None;
                 self.join(joining, &entry)
             }
-            Ok(false) => self.replace_dead(joining, &entry),
+            Ok(Fate::Dead) => self.replace_dead(joining, &entry),
+            Ok(Fate::Unknown) => self.join(joining, &entry),
             Err(error) => joining.wait(format!("cannot tell whether the active lives: {error}")),
         }
     }
@@ -126,7 +124,7 @@ impl Driver {
                     next_us: monotonic_us() + LOOK_US,
                 };
             }
-            Err(error) => return joining.wait(format!("the active does not answer: {error}")),
+            Err(error) => return self.without_answer(joining, entry, &error),
         };
         let mono_us = monotonic_us();
         let standby = Standby::join(
@@ -157,10 +155,15 @@ impl Driver {
 
     /// The active that the register names is dead. Its standby, if it lives, takes over; otherwise the pair begins anew.
     fn replace_dead(&mut self, mut joining: Joining, entry: &Entry) -> Turn {
-        if let Some(standby) = entry.standby
-            && is_alive(&self.config.register, standby).unwrap_or(true)
-        {
-            return joining.wait("the active is dead: its standby takes over");
+        match entry.standby.map(|standby| self.fate(standby)) {
+            None | Some(Ok(Fate::Dead)) => {}
+            Some(Ok(Fate::Unknown)) => {
+                let what = "the active is dead, its standby on another host has not taken over";
+                return self.without_proof(joining, entry, what);
+            }
+            Some(Ok(Fate::Lives) | Err(_)) => {
+                return joining.wait("the active is dead: its standby takes over");
+            }
         }
         let mono_us = monotonic_us();
         let since_us = *joining.dead_since_us.get_or_insert(mono_us);
@@ -168,6 +171,39 @@ impl Driver {
             return joining.wait("both nodes of the last pair are dead: waiting for an active");
         }
         self.cold_start(joining, Some(entry))
+    }
+
+    /// The active that the register names is not to be had.
+    fn without_answer(&mut self, joining: Joining, entry: &Entry, error: &str) -> Turn {
+        match self.fate(entry.active) {
+            Ok(Fate::Unknown) => {
+                let what = format!("the active does not answer ({error})");
+                self.without_proof(joining, entry, &what)
+            }
+            _ => joining.wait(format!("the active does not answer: {error}")),
+        }
+    }
+
+    /// Somebody is silent who was on another host: only the operator or a fencing command can say that it is dead.
+    fn without_proof(&mut self, joining: Joining, entry: &Entry, what: &str) -> Turn {
+        if self.config.dead_epoch == Some(entry.epoch) {
+            tracing::warn!(epoch = %entry.epoch, "the operator says that both nodes are dead");
+            return self.cold_start(joining, Some(entry));
+        }
+        match self
+            .fencing
+            .turn(self.config.fence.as_ref(), entry, monotonic_us())
+        {
+            Ok(true) => self.cold_start(joining, Some(entry)),
+            Ok(false) => joining.wait(format!(
+                "epoch {}: {what}, and nothing here proves its death",
+                entry.epoch
+            )),
+            Err(error) => joining.wait(format!(
+                "epoch {}: {what}, and fencing it failed: {error}",
+                entry.epoch
+            )),
+        }
     }
 
     fn cold_start(&mut self, joining: Joining, dead: Option<&Entry>) -> Turn {

@@ -4,6 +4,8 @@ mod active;
 mod channel;
 mod dial;
 mod door;
+mod fate;
+mod fence;
 mod join;
 mod standby;
 mod streams;
@@ -19,7 +21,7 @@ use crossbeam_channel::Receiver;
 use door::Door;
 use ipc::liveness::Life;
 use ipc::refusal::SessionRefusals;
-use ipc::register::FileRegister;
+use ipc::register::{EtcdRegister, FileRegister, Register, RemoteRegister};
 use ipc::schema::v1::ResignCause;
 use ipc::session::LocalIdentity;
 use ipc::{Epoch, Incarnation};
@@ -62,7 +64,7 @@ pub(crate) struct Driver {
     config: StackConfig,
     identity: LocalIdentity,
     me: Incarnation,
-    register: Arc<FileRegister>,
+    register: Arc<dyn Register + Sync>,
     /// Held for as long as this node lives: its end tells the standby of a death.
     life: Life,
     device: Box<dyn Device>,
@@ -88,6 +90,10 @@ pub(crate) struct Driver {
     last_turn_us: u64,
     /// When a stranger with our address was last spoken of.
     stranger_us: u64,
+    /// Whether the register is to be read because of one, and when it last was.
+    confirm_due: bool,
+    confirmed_us: u64,
+    fencing: fence::Fencing,
 }
 
 impl Driver {
@@ -96,10 +102,11 @@ impl Driver {
         config: StackConfig,
     ) -> Result<(Driver, Commands, mpsc::UnboundedReceiver<StackEvent>), StartError> {
         let io = |what: &'static str| move |error| StartError::Io(what, error);
-        let register = FileRegister::open(config.register.clone())
-            .map_err(|error| StartError::Register(error.to_string()))?;
-        // Names of dead processes; a failure costs disk space only.
-        let _ = ipc::liveness::sweep(&config.register);
+        let register = open_register(&config)?;
+        if !fate::spans_hosts(&config) {
+            // Names of dead processes; a failure costs disk space only.
+            let _ = ipc::liveness::sweep(&config.register);
+        }
         let (me, life) = new_name(&config)?;
         let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
         Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
@@ -137,7 +144,7 @@ impl Driver {
             config,
             identity,
             me,
-            register: Arc::new(register),
+            register,
             life,
             device,
             device_ready: true,
@@ -157,6 +164,9 @@ impl Driver {
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
             stranger_us: 0,
+            confirm_due: false,
+            confirmed_us: 0,
+            fencing: fence::Fencing::default(),
         };
         Ok((driver, commands, receiver))
     }
@@ -309,6 +319,7 @@ impl Driver {
         let mut status = Status::joining(&self.config.name, self.me.to_string());
         status.takeover = self.takeover;
         status.channel = self.channel_status();
+        status.register = self.register.health();
         let moment = moment();
         match &self.doing {
             Doing::Joining(joining) => status.unprotected = Some(joining.reason().to_owned()),
@@ -320,12 +331,29 @@ impl Driver {
     }
 }
 
+/// The register that the configuration names. The directory is there in any case, for signs of life and sockets.
+fn open_register(config: &StackConfig) -> Result<Arc<dyn Register + Sync>, StartError> {
+    let failed = |error: ipc::RegisterError| StartError::Register(error.to_string());
+    let files = FileRegister::open(config.register.clone()).map_err(failed)?;
+    let Some(etcd) = &config.etcd else {
+        return Ok(Arc::new(files));
+    };
+    let register = EtcdRegister::open(etcd).map_err(failed)?;
+    let place = register.place();
+    RemoteRegister::start(register, "etcd", place, etcd.patience)
+        .map(|remote| Arc::new(remote) as Arc<dyn Register + Sync>)
+        .map_err(|error| StartError::Io("no thread for the register", error))
+}
+
 /// A random name, and its sign of life.
 fn new_name(config: &StackConfig) -> Result<(Incarnation, Life), StartError> {
     let me = Incarnation::random()
         .map_err(|error| StartError::Io("cannot draw a random name", error))?;
-    let life = Life::start(&config.register, me)
-        .map_err(|error| StartError::Io("cannot show a sign of life", error))?;
+    let life = match fate::spans_hosts(config) {
+        false => Life::start(&config.register, me),
+        true => Life::start_lasting(&config.register, me),
+    };
+    let life = life.map_err(|error| StartError::Io("cannot show a sign of life", error))?;
     Ok((me, life))
 }
 

@@ -29,6 +29,12 @@ pub(super) struct Shadowing {
     /// First sign of the active's death, and when it was seen.
     sign: Option<(&'static str, u64)>,
     retry_us: u64,
+    /// Whether the active was heard when it was last judged.
+    heard: bool,
+    /// Whether the epoch may have been won without this node's being told.
+    in_doubt: bool,
+    /// Whether it was said that the register cannot be reached.
+    told: bool,
 }
 
 impl Shadowing {
@@ -51,6 +57,9 @@ impl Shadowing {
             died_us,
             sign: None,
             retry_us: 0,
+            heard: true,
+            in_doubt: false,
+            told: false,
         })
     }
 
@@ -92,8 +101,11 @@ impl Driver {
         if died_us != 0 {
             shadowing.note("death", died_us);
         }
-        if !more && shadowing.standby.handle_timeout(mono_us) == Verdict::Dead {
-            shadowing.note("silence", mono_us);
+        if !more {
+            shadowing.heard = shadowing.standby.handle_timeout(mono_us) == Verdict::Alive;
+            if !shadowing.heard {
+                shadowing.note("silence", mono_us);
+            }
         }
         self.write_active(&mut shadowing);
         self.deliver_replica(&mut shadowing.standby);
@@ -174,21 +186,44 @@ impl Driver {
 
     /// A sign of death was seen: the compare-and-swap alone decides.
     fn claim(&mut self, mut shadowing: Box<Shadowing>) -> Turn {
-        match shadowing.standby.claim(self.register.as_ref()) {
+        match shadowing.standby.claim(&*self.register) {
             Claim::Won(tenure) => self.promote(shadowing, tenure),
             Claim::Lost => self.join_anew(shadowing, &StandbyEnd::NotNamed),
             Claim::Unknown(error) => {
-                tracing::warn!(
-                    error,
-                    "the register cannot be reached: nothing is said until it can"
-                );
-                let mono_us = monotonic_us();
-                shadowing.retry_us = mono_us + RETRY_US;
-                Turn {
-                    doing: Doing::Standby(shadowing),
-                    next_us: mono_us + RETRY_US,
-                }
+                shadowing.in_doubt = true;
+                self.claim_again(shadowing, &error)
             }
+            Claim::Unreachable(error) => {
+                // The silence was broken before anything was changed.
+                let alarm = matches!(shadowing.sign, Some(("silence", _)));
+                if alarm && shadowing.heard && !shadowing.in_doubt {
+                    tracing::warn!("the active is heard again, and keeps the epoch");
+                    shadowing.sign = None;
+                    shadowing.told = false;
+                    return Turn {
+                        doing: Doing::Standby(shadowing),
+                        next_us: 0,
+                    };
+                }
+                self.claim_again(shadowing, &error)
+            }
+        }
+    }
+
+    /// Nothing is said until the register answers.
+    fn claim_again(&mut self, mut shadowing: Box<Shadowing>, error: &str) -> Turn {
+        if !shadowing.told {
+            shadowing.told = true;
+            tracing::warn!(
+                error,
+                "the register cannot be reached: nothing is said until it can"
+            );
+        }
+        let mono_us = monotonic_us();
+        shadowing.retry_us = mono_us + RETRY_US;
+        Turn {
+            doing: Doing::Standby(shadowing),
+            next_us: mono_us + RETRY_US,
         }
     }
 
