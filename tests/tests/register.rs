@@ -100,6 +100,43 @@ fn going_solo_with_unknown_outcome_keeps_the_gate_shut_until_it_is_known() {
 }
 
 #[test]
+fn a_whole_pair_that_stumbles_goes_on_without_the_register() {
+    let mut world = World::paired(scenario());
+    world.register.set_unavailable(true);
+    for _ in 0..20 {
+        world.run_for(2_000);
+        // Longer than a node may doubt itself, shorter than the other one doubts it.
+        world.nodes[0].suspended = true;
+        world.run_for(9_000);
+        world.nodes[0].suspended = false;
+    }
+    world.finish();
+    assert_eq!(world.active(), Some(0));
+    assert_eq!(world.takeovers, 0);
+    assert!(world.is_paired());
+}
+
+#[test]
+fn an_overtaken_active_that_resumes_is_silent_though_the_register_is_gone() {
+    let mut world = World::paired(Scenario {
+        octets: 8_000_000,
+        ..Scenario::default()
+    });
+    world.run_for(3_000);
+    world.nodes[0].suspended = true;
+    world.run_until("a takeover", |world| world.takeovers > 0);
+    world.register.set_unavailable(true);
+    let since_us = world.now_us;
+    world.nodes[0].suspended = false;
+    world.run_for(200_000);
+    assert_eq!(world.frames_since(0, since_us), 0);
+    assert!(world.frames_since(1, since_us) > 0);
+    world.register.set_unavailable(false);
+    world.finish();
+    assert!(matches!(world.nodes[0].doing, Doing::Fenced));
+}
+
+#[test]
 fn a_doubt_while_the_outcome_is_unknown_fences_nobody() {
     // The register says (active, none) in an epoch that this node has not heard of: it is its own.
     for outcome in OUTCOMES {

@@ -76,6 +76,24 @@ fn a_frame_waits_for_the_acknowledgement_of_its_batch() {
 }
 
 #[test]
+fn after_a_demand_only_an_acknowledgement_of_as_much_lets_anything_go() {
+    let (mut gate, mut tenures, epoch) = paired();
+    gate.push(Lsn(1), 10).unwrap();
+    gate.demand(Lsn(3));
+    for lsn in [1, 2] {
+        gate.acknowledge(epoch, STANDBY, Lsn(lsn));
+        assert_eq!(drained(&mut gate), [0; 0]);
+    }
+    gate.acknowledge(epoch, STANDBY, Lsn(3));
+    assert_eq!(drained(&mut gate), [10]);
+    // A newer word of the register makes an older doubt void.
+    gate.push(Lsn(4), 40).unwrap();
+    gate.demand(Lsn(9));
+    assert!(gate.open_solo(&tenures.win(ME, None)));
+    assert_eq!(drained(&mut gate), [40]);
+}
+
+#[test]
 fn acknowledgements_of_others_and_of_other_epochs_are_ignored() {
     let (mut gate, _, epoch) = paired();
     gate.push(Lsn(1), 10).unwrap();

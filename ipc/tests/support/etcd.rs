@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tcp_ha_ipc::Incarnation;
 
 use super::eventually;
 
@@ -154,7 +154,10 @@ impl Cluster {
             .enumerate()
             .map(|(at, (_, peer))| format!("m{at}={}", url(*peer)))
             .collect();
-        let token = Incarnation::random().unwrap().to_string();
+        // Unlike any other of this process, or of another.
+        static CLUSTERS: AtomicU32 = AtomicU32::new(0);
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let token = format!("{}-{number}", std::process::id());
         let mut cluster = Self(Vec::new());
         for (at, (client, peer)) in ports.iter().enumerate() {
             let dir = std::env::temp_dir().join(format!("tcp-ha-etcd-{token}-{at}"));
