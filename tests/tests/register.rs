@@ -132,8 +132,10 @@ fn an_overtaken_active_that_resumes_is_silent_though_the_register_is_gone() {
     assert_eq!(world.frames_since(0, since_us), 0);
     assert!(world.frames_since(1, since_us) > 0);
     world.register.set_unavailable(false);
+    world.run_until("the fence", |world| {
+        matches!(world.nodes[0].doing, Doing::Fenced)
+    });
     world.finish();
-    assert!(matches!(world.nodes[0].doing, Doing::Fenced));
 }
 
 #[test]
