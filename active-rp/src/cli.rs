@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::status::{Request, client};
+use crate::status::{Request, Wish, client, human};
 
 /// A route processor of a pair: a BGP speaker whose sessions outlive the process
 #[derive(Debug, Parser)]
@@ -30,6 +31,14 @@ pub enum Ask {
     Routes(Socket),
     /// Hand over to the standby, or say why not
     Switchover(Socket),
+    /// Print for people how far protection is, since when, and how often it went down for which reason
+    Readiness(Socket),
+    /// Take a connection out of protection, until it is asked for again
+    Unprotect(SocketAndConnection),
+    /// Protect a connection again that was taken out
+    Protect(SocketAndConnection),
+    /// Send the standby away: it comes back and is brought up to date from nothing
+    Dismiss(Socket),
     /// Ask of peers what the "security" sections of a file say, instead of what was asked before
     Security(SocketAndFile),
     /// Announce the routes of a file
@@ -44,6 +53,17 @@ pub struct Socket {
     /// The node's status socket
     #[arg(long, value_name = "PATH")]
     pub socket: PathBuf,
+}
+
+/// Which node, and which connection.
+#[derive(Debug, Args)]
+pub struct SocketAndConnection {
+    /// The node's status socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// The connection's id, as the status has it
+    #[arg(long, value_name = "ID")]
+    pub connection: u64,
 }
 
 /// Which node, and which file.
@@ -78,8 +98,16 @@ impl Ask {
             let file = from_root(&asked.file)?;
             client::ask(&asked.socket, &Request::Originate { announce, file })
         };
+        let wish = |socket: &Path, wish| client::ask(socket, &Request::Wish(wish));
         match self {
             Self::Status(Socket { socket }) => client::ask(socket, &Request::Status),
+            Self::Readiness(Socket { socket }) => {
+                let status = client::ask(socket, &Request::Status)?;
+                human::readiness(&status, SystemTime::now())
+            }
+            Self::Unprotect(asked) => wish(&asked.socket, Wish::Unprotect(asked.connection)),
+            Self::Protect(asked) => wish(&asked.socket, Wish::Protect(asked.connection)),
+            Self::Dismiss(Socket { socket }) => wish(socket, Wish::Dismiss),
             Self::Routes(Socket { socket }) => client::ask(socket, &Request::Routes),
             Self::Switchover(Socket { socket }) => client::ask(socket, &Request::Switchover),
             Self::Security(asked) => {

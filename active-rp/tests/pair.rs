@@ -107,3 +107,42 @@ fn other_configurations_do_not_pair_and_the_reason_is_told() {
         assert_eq!(rp.wait_for("an answer", |_| true)["protected"], false);
     }
 }
+
+#[test]
+fn readiness_is_told_with_what_it_was_down_for() {
+    let dir = Dir::new();
+    let first = Rp::start(&dir, "rp1");
+    let alone = first.wait_for("active", |status| status["role"] == "active");
+    assert_eq!(alone["readiness"]["state"], "down");
+    assert_eq!(alone["readiness"]["reason"], "no-standby");
+    let mut second = Rp::start(&dir, "rp2");
+    let is_ready = |status: &serde_json::Value| status["readiness"]["state"] == "ready";
+    first.wait_for("readiness", is_ready);
+    second.wait_for("readiness", is_ready);
+
+    assert_eq!(first.ask(&["dismiss"]).unwrap()["done"], "dismiss");
+    let counted = |name: &'static str| {
+        move |status: &serde_json::Value| status["readiness"]["downs"][name]["count"] == 1
+    };
+    first.wait_for("the count", counted("standby-dismissed"));
+    let again = first.wait_for("readiness", is_ready);
+    let last = &again["readiness"]["last_down"];
+    assert_eq!(last["reason"], "standby-dismissed");
+    let since = &again["readiness"]["since_unix_us"];
+    assert!(since.as_u64() > last["at_unix_us"].as_u64(), "{again}");
+
+    second.wait_for("the standby", is_ready);
+    second.kill();
+    first.wait_for("the loss", counted("standby-lost"));
+    let told = first.readiness();
+    assert!(told.contains("down: standby lost for "), "{told}");
+    assert!(
+        told.contains("no-standby 1, standby-dismissed 1, standby-lost 1"),
+        "{told}"
+    );
+    let refused = first.ask(&["unprotect", "--connection", "99"]).unwrap_err();
+    assert_eq!(
+        refused.trim_end(),
+        "there is no such connection: see the status for ids"
+    );
+}

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::config::{read_routes, read_security};
-use crate::status::{Asked, Request};
+use crate::status::{Asked, Request, Wish};
 
 /// Exit status of a node that another one has taken over from: restarted with the same command line, it joins as standby.
 pub const EXIT_FENCED: u8 = 75;
@@ -41,6 +41,9 @@ pub trait Node: Clone + Send + Sync + 'static {
 
     /// Hands over to the standby, or says why not.
     fn switchover(&self) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Changes what is protected, or says why not.
+    fn wish(&self, wish: Wish) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Whether it is active and has a standby to hand over to.
     fn has_standby(&self) -> impl Future<Output = bool> + Send;
@@ -138,6 +141,10 @@ async fn answered<N: Node>(node: &N, request: Request) -> Result<String, String>
         Request::Switchover => {
             node.switchover().await?;
             Ok(serde_json::json!({ "switchover": "done" }).to_string())
+        }
+        Request::Wish(wish) => {
+            node.wish(wish).await?;
+            Ok(serde_json::json!({ "done": wish.to_string() }).to_string())
         }
         Request::Security { file } => {
             let read = tokio::task::spawn_blocking(move || read_security(&file)).await;

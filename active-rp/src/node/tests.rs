@@ -77,6 +77,14 @@ impl Node for Fake {
         }
     }
 
+    async fn wish(&self, wish: Wish) -> Result<(), String> {
+        self.tell(&wish.to_string());
+        match wish {
+            Wish::Unprotect(_) => Ok(()),
+            _ => Err("there is no standby".to_owned()),
+        }
+    }
+
     async fn has_standby(&self) -> bool {
         self.0.lock().unwrap().standby
     }
@@ -127,6 +135,17 @@ async fn questions_are_answered() {
         running.ask(Request::Switchover).await.unwrap(),
         "{\"switchover\":\"done\"}"
     );
+}
+
+#[tokio::test]
+async fn wishes_are_passed_on_and_answered() {
+    let node = Fake::default();
+    let running = run(&node);
+    let granted = running.ask(Request::Wish(Wish::Unprotect(7))).await;
+    assert_eq!(granted.unwrap(), "{\"done\":\"unprotect 7\"}");
+    let refused = running.ask(Request::Wish(Wish::Dismiss)).await;
+    assert_eq!(refused, Err("there is no standby".to_owned()));
+    assert_eq!(node.told(), ["unprotect 7", "dismiss"]);
 }
 
 #[tokio::test]

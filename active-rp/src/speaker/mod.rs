@@ -5,10 +5,11 @@ use core::future::Future;
 use bgp_demo::daemon::{BGP_PORT, Daemon, DaemonConfig, DaemonEnded};
 use serde_json::Value;
 use tcp_ha::engine::auth::SecurityTable;
-use tcp_ha::{Role, Stack, StackConfig};
+use tcp_ha::{ConnectionId, Role, Stack, StackConfig};
 
 use crate::config::Config;
 use crate::node::{Ended, Node};
+use crate::status::Wish;
 
 mod document;
 
@@ -105,6 +106,14 @@ impl Node for Speaking {
 
     async fn switchover(&self) -> Result<(), String> {
         self.stack.switchover().await
+    }
+
+    async fn wish(&self, wish: Wish) -> Result<(), String> {
+        match wish {
+            Wish::Unprotect(id) => self.stack.clear_protection(ConnectionId(id)).await,
+            Wish::Protect(id) => self.stack.restore_protection(ConnectionId(id)).await,
+            Wish::Dismiss => self.stack.dismiss_standby().await,
+        }
     }
 
     async fn has_standby(&self) -> bool {

@@ -7,6 +7,9 @@
 //! originate announce FILE
 //! originate withdraw FILE
 //! security FILE
+//! unprotect CONNECTION
+//! protect CONNECTION
+//! dismiss
 //! ```
 //! What cannot be answered or done is answered with `{"error": "..."}`. Files are read by the node: name them from the root.
 
@@ -17,12 +20,49 @@ use std::path::PathBuf;
 use tokio::sync::oneshot;
 
 pub mod client;
+pub mod human;
 pub mod server;
 
 pub use server::Server;
 
 /// A line is not longer than this, in octets.
 pub const REQUEST_OCTETS_MAX: usize = 4096;
+
+/// What an operator may want of an active, of its protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Take a connection out of protection, by its id in the status.
+    Unprotect(u64),
+    /// Protect it again.
+    Protect(u64),
+    /// Send the standby away; it comes back and begins from nothing.
+    Dismiss,
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unprotect(id) => write!(f, "unprotect {id}"),
+            Self::Protect(id) => write!(f, "protect {id}"),
+            Self::Dismiss => f.write_str("dismiss"),
+        }
+    }
+}
+
+impl Wish {
+    /// The wish of a line, if it is one.
+    fn parse(line: &str) -> Option<Result<Self, String>> {
+        let wish: fn(u64) -> Self = match line.split_once(' ') {
+            Some(("unprotect", _)) => Self::Unprotect,
+            Some(("protect", _)) => Self::Protect,
+            _ if line == "dismiss" => return Some(Ok(Self::Dismiss)),
+            _ => return None,
+        };
+        let (_, id) = line.split_once(' ')?;
+        let id = id.parse().map(wish);
+        Some(id.map_err(|_| format!("{line:?}: name the connection by its id in the status")))
+    }
+}
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +78,8 @@ pub enum Request {
         /// The file, from the root.
         file: PathBuf,
     },
+    /// Change what is protected.
+    Wish(Wish),
     /// Announce the routes of a file, or withdraw them.
     Originate {
         /// Whether to announce.
@@ -53,6 +95,7 @@ impl fmt::Display for Request {
             Self::Status => f.write_str("status"),
             Self::Routes => f.write_str("routes"),
             Self::Switchover => f.write_str("switchover"),
+            Self::Wish(wish) => wish.fmt(f),
             Self::Security { file } => write!(f, "security {}", file.display()),
             Self::Originate { announce, file } => {
                 let verb = if *announce { "announce" } else { "withdraw" };
@@ -74,6 +117,9 @@ impl FromStr for Request {
             }),
             file => Err(format!("{file:?}: name the file from the root")),
         };
+        if let Some(wish) = Wish::parse(line) {
+            return wish.map(Self::Wish);
+        }
         match line {
             "status" => Ok(Self::Status),
             "routes" => Ok(Self::Routes),
@@ -89,7 +135,8 @@ impl FromStr for Request {
                 Some(("withdraw", file)) => originate(false, file),
                 _ => Err(format!(
                     "{line:?} is none of status, routes, switchover, originate announce FILE, \
-                     originate withdraw FILE, security FILE"
+                     originate withdraw FILE, security FILE, unprotect CONNECTION, \
+                     protect CONNECTION, dismiss"
                 )),
             },
         }

@@ -64,7 +64,7 @@ impl Server {
         })
     }
 
-    /// Serves clients until the node no longer takes requests.
+    /// Serves clients until the node no longer takes requests and those that asked have their answers.
     pub async fn serve(self, node: mpsc::Sender<Asked>) {
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
         loop {
@@ -73,7 +73,7 @@ impl Server {
             };
             let stream = tokio::select! {
                 accepted = self.listener.accept() => accepted,
-                () = node.closed() => return,
+                () = node.closed() => break,
             };
             match stream {
                 Ok((stream, _)) => {
@@ -92,6 +92,8 @@ impl Server {
                 }
             }
         }
+        // Every place is free once the last answer is written.
+        let _ = places.acquire_many(CLIENTS_MAX as u32).await;
     }
 }
 

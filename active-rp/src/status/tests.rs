@@ -50,6 +50,9 @@ fn every_request_survives_its_line() {
         Request::Status,
         Request::Routes,
         Request::Switchover,
+        Request::Wish(Wish::Unprotect(7)),
+        Request::Wish(Wish::Protect(u64::MAX)),
+        Request::Wish(Wish::Dismiss),
         Request::Originate {
             announce: true,
             file: file(),
@@ -74,6 +77,10 @@ fn other_lines_are_refused_with_what_there_is() {
     ] {
         let error = line.parse::<Request>().unwrap_err();
         assert!(error.contains("originate announce FILE"), "{line}: {error}");
+    }
+    for line in ["unprotect c7", "protect -1", "unprotect "] {
+        let error = line.parse::<Request>().unwrap_err();
+        assert!(error.contains("by its id"), "{line}: {error}");
     }
     let error = "originate announce routes.txt"
         .parse::<Request>()

@@ -83,6 +83,17 @@ impl Rp {
         Self { child, socket, log }
     }
 
+    /// What `active-rp readiness` prints.
+    pub(crate) fn readiness(&self) -> String {
+        let output = Command::new(PROGRAM)
+            .args(["readiness", "--socket"])
+            .arg(&self.socket)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// What `active-rp WORDS --socket ...` prints, or its error.
     pub(crate) fn ask(&self, words: &[&str]) -> Result<Value, String> {
         let output = Command::new(PROGRAM)

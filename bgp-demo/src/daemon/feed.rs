@@ -57,10 +57,14 @@ impl Driver {
             }
             StackEvent::Record { id, data } => {
                 let conn = id.map(|id| ConnId(id.0));
-                if let Some(replica) = self.replica() {
-                    replica
-                        .replica_record(now, conn, &data)
-                        .map_err(|error| DaemonEnded::Failed(error.to_string()))?;
+                let done = self
+                    .replica()
+                    .map(|replica| replica.replica_record(now, conn, &data));
+                if let Some(Err(error)) = done {
+                    // The node gives up its role as the standby and begins anew, and so does the replica.
+                    error!(%error, "the replica cannot follow");
+                    self.speaker = None;
+                    self.stack.replica_failed(&error.to_string());
                 }
             }
             StackEvent::Closed { id } => {

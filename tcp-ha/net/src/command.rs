@@ -78,7 +78,21 @@ pub(crate) enum Control {
         reply: oneshot::Sender<Option<TcpInfo>>,
     },
     Switchover(oneshot::Sender<Result<(), String>>),
+    /// A wish of the operator's.
+    Wish {
+        wish: Wish,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
+    /// The daemon's replica cannot follow.
+    ReplicaFailed(String),
     Stop(oneshot::Sender<()>),
+}
+
+/// What an operator may want of an active beside a handover.
+pub(crate) enum Wish {
+    Clear(ConnectionId),
+    Restore(ConnectionId),
+    Dismiss,
 }
 
 /// Wakes the node's thread only when it sleeps.

@@ -1,6 +1,6 @@
 //! A node with its face.
 
-use crate::command::{Command, Commands, Control};
+use crate::command::{Command, Commands, Control, Wish};
 use crate::config::{StackConfig, StartError};
 use crate::driver::Driver;
 use crate::event::StackEvents;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use std::io;
 use std::net::SocketAddr;
 use tcp_ha_core::Listening;
+use tcp_ha_engine::ConnectionId;
 use tcp_ha_engine::auth::SecurityTable;
 use tokio::sync::oneshot;
 
@@ -131,6 +132,46 @@ impl Stack {
         answer
             .await
             .unwrap_or_else(|_| Err("the node has ended".to_owned()))
+    }
+
+    /// The operator takes a connection out of protection until [`restore_protection`](Self::restore_protection), whatever its daemon
+    /// asks for: no survivor takes it up.
+    ///
+    /// # Errors
+    /// This node is not the active, the connection is unknown, or nobody asked for its protection.
+    pub async fn clear_protection(&self, id: ConnectionId) -> Result<(), String> {
+        self.wish(Wish::Clear(id)).await
+    }
+
+    /// Lets a connection be protected again that [`clear_protection`](Self::clear_protection) took out.
+    ///
+    /// # Errors
+    /// This node is not the active, or the connection is unknown or was not taken out.
+    pub async fn restore_protection(&self, id: ConnectionId) -> Result<(), String> {
+        self.wish(Wish::Restore(id)).await
+    }
+
+    /// Sends the standby away: the node serves alone, until a standby comes and is brought up to date from nothing.
+    ///
+    /// # Errors
+    /// This node is not the active, has no standby, or hands over to it.
+    pub async fn dismiss_standby(&self) -> Result<(), String> {
+        self.wish(Wish::Dismiss).await
+    }
+
+    async fn wish(&self, wish: Wish) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.control(Control::Wish { wish, reply });
+        answer
+            .await
+            .unwrap_or_else(|_| Err("the node has ended".to_owned()))
+    }
+
+    /// The daemon's replica on this standby cannot follow: the node resigns, and joins anew with
+    /// [`StackEvent::Standby`](crate::StackEvent::Standby). Without effect on a node that is no standby.
+    pub fn replica_failed(&self, what: &str) {
+        self.commands
+            .control(Control::ReplicaFailed(what.to_owned()));
     }
 
     /// Ends the node: a standby resigns first, an active simply falls silent.

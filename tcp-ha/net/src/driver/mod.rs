@@ -11,7 +11,7 @@ mod standby;
 mod streams;
 
 use crate::channel_status::ChannelStatus;
-use crate::command::{Command, Commands, Control, Doorbell, EventSender};
+use crate::command::{Command, Commands, Control, Doorbell, EventSender, Wish};
 use crate::config::{StackConfig, StartError};
 use crate::event::StackEvent;
 use crate::info::TcpInfo;
@@ -260,6 +260,15 @@ impl Driver {
                     moved |= answer.is_ok();
                     let _ = reply.send(answer);
                 }
+                Control::Wish { wish, reply } => {
+                    let answer = self.grant(wish);
+                    moved |= answer.is_ok();
+                    let _ = reply.send(answer);
+                }
+                Control::ReplicaFailed(what) => {
+                    self.replica_failed(&what);
+                    moved = true;
+                }
                 Control::Stop(reply) => {
                     self.stop();
                     let _ = reply.send(());
@@ -278,6 +287,19 @@ impl Driver {
             connection: active.engine().connection(id)?,
             readiness: active.readiness(id),
         })
+    }
+
+    fn grant(&mut self, wish: Wish) -> Result<(), String> {
+        let Doing::Active(active) = &mut self.doing else {
+            return Err("this node is not the active".to_owned());
+        };
+        let mono_us = monotonic_us();
+        let granted = match wish {
+            Wish::Clear(id) => active.clear_protection(mono_us, id),
+            Wish::Restore(id) => active.restore_protection(mono_us, id),
+            Wish::Dismiss => active.dismiss_standby(mono_us),
+        };
+        granted.map_err(|refused| refused.to_string())
     }
 
     fn stop(&mut self) {

@@ -10,6 +10,7 @@ use ipc::heartbeat::Verdict;
 use ipc::liveness::Watch;
 use ipc::refusal::Refusal;
 use ipc::register::Tenure;
+use ipc::schema::v1::ResignCause;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -286,6 +287,19 @@ impl Driver {
         self.takeover = Some(takeover);
         let streams = self.streams.take_up(&mut active, &taken);
         self.enter_active(active, how, streams)
+    }
+
+    /// A standby whose daemon cannot follow backs nobody: it says so, and both begin anew.
+    pub(super) fn replica_failed(&mut self, what: &str) {
+        match std::mem::replace(&mut self.doing, Doing::Ended) {
+            Doing::Standby(mut shadowing) => {
+                shadowing.standby.resign(ResignCause::Replica, what);
+                let end = StandbyEnd::Record(format!("the daemon's replica failed: {what}"));
+                self.doing = self.join_anew(shadowing, &end).doing;
+            }
+            // Its role has changed since.
+            other => self.doing = other,
+        }
     }
 
     fn join_anew(&mut self, shadowing: Box<Shadowing>, end: &StandbyEnd) -> Turn {
