@@ -7,6 +7,9 @@ use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand};
 
+use tcp_ha::ipc::certificates::{self, Order};
+use tcp_ha::ipc::transport::tls::PairName;
+
 use crate::config::Flags;
 use crate::status::{Request, Wish, client, human};
 
@@ -14,7 +17,7 @@ use crate::status::{Request, Wish, client, human};
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
-    /// What to ask a running node; without it a node is run.
+    /// What to do instead of running a node.
     #[command(subcommand)]
     pub ask: Option<Ask>,
     /// The node to run.
@@ -22,7 +25,7 @@ pub struct CommandLine {
     pub flags: Flags,
 }
 
-/// What to ask a running node.
+/// What to do instead of running a node: ask one, or prepare for one.
 #[derive(Debug, Subcommand)]
 pub enum Ask {
     /// Print role, epoch, protection, connections and peers as JSON
@@ -41,6 +44,8 @@ pub enum Ask {
     Dismiss(Socket),
     /// Ask of peers what the "security" sections of a file say, instead of what was asked before
     Security(SocketAndFile),
+    /// Make the keys and certificates of a pair whose nodes have a host each
+    Certificates(Certificates),
     /// Announce the routes of a file
     Originate(SocketAndFile),
     /// Withdraw the routes of a file
@@ -74,6 +79,53 @@ pub struct SocketAndFile {
     pub socket: PathBuf,
     /// Routes, one a line; for `security` a TOML file
     pub file: PathBuf,
+}
+
+/// What certificates to make.
+#[derive(Debug, Args)]
+pub struct Certificates {
+    /// Name of the pair, as `pair` of the nodes' [ipc]
+    #[arg(long, value_name = "NAME")]
+    pub pair: PairName,
+    /// Where the files go; made if it is not there
+    #[arg(long, value_name = "DIRECTORY")]
+    pub directory: PathBuf,
+    /// Names of the nodes, which are those of their files
+    #[arg(
+        long,
+        value_name = "NODE,NODE",
+        value_delimiter = ',',
+        default_value = "a,b"
+    )]
+    pub hosts: Vec<String>,
+    /// Where ca.crt and ca.key are, to renew a node's certificate [default: the directory; made if they are not there]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub authority: Option<PathBuf>,
+    /// How long the certificates are valid
+    #[arg(long, value_name = "DAYS", default_value_t = certificates::DAYS)]
+    pub days: u64,
+}
+
+impl Certificates {
+    /// Makes them; says which files there are.
+    fn make(&self) -> Result<String, String> {
+        let order = Order {
+            pair: self.pair.clone(),
+            directory: self.directory.clone(),
+            authority: self
+                .authority
+                .clone()
+                .unwrap_or_else(|| self.directory.clone()),
+            nodes: self.hosts.clone(),
+            days: self.days,
+        };
+        let made = certificates::make(&order).map_err(|error| error.to_string())?;
+        let mut said = format!("pair {}, valid until {}", order.pair, made.expires);
+        for file in &made.files {
+            said.push_str(&format!("\n{}", file.display()));
+        }
+        Ok(said)
+    }
 }
 
 impl Ask {
@@ -114,6 +166,7 @@ impl Ask {
                 let file = from_root(&asked.file)?;
                 client::ask(&asked.socket, &Request::Security { file })
             }
+            Self::Certificates(certificates) => certificates.make(),
             Self::Originate(asked) => originate(asked, true),
             Self::Withdraw(asked) => originate(asked, false),
         }

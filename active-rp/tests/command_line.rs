@@ -100,3 +100,35 @@ fn a_status_socket_that_cannot_be_bound_ends_the_node_before_it_speaks() {
     assert_eq!(output.status.code(), Some(1));
     assert!(one_line(&output).contains("/nowhere/rp.sock"), "{output:?}");
 }
+
+#[test]
+fn certificates_are_made_once() {
+    let dir = std::env::temp_dir().join(format!("rp-certificates-{}", std::process::id()));
+    let words = [
+        "certificates",
+        "--pair",
+        "lab",
+        "--directory",
+        dir.to_str().unwrap(),
+        "--hosts",
+        "rp1,rp2",
+    ];
+    let output = run(&words);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("pair lab, valid until 20"), "{said}");
+    for name in [
+        "ca.key", "ca.crt", "rp1.key", "rp1.crt", "rp2.key", "rp2.crt",
+    ] {
+        let path = dir.join(name);
+        assert!(
+            path.exists() && said.contains(path.to_str().unwrap()),
+            "{said}"
+        );
+    }
+    assert!(!said.contains("PRIVATE"), "{said}");
+    let again = run(&words);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(one_line(&again).contains("is there already"), "{again:?}");
+    std::fs::remove_dir_all(dir).unwrap();
+}

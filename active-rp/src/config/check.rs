@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bgp_demo::config::{BgpSection, SpeakerConfig};
-use tcp_ha::ChannelConfig;
+use tcp_ha::core::NodeLimits;
 use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::link::host::{Host, HostConfig, HostError};
 use tcp_ha::link::{DeviceConfig, DeviceKind, LinkAddress, Medium};
@@ -15,11 +15,8 @@ use super::place::{Given, Place};
 use super::settings::{BgpFlags, BgpPlaces, GivenBgp, Settings};
 use super::{Config, ConfigError, RoutesFile};
 
-const HEARTBEAT_MS: u64 = 5;
 const HEARTBEAT_MS_MAX: u64 = 10_000;
-const MISSES: u32 = 3;
 const MISSES_MAX: u32 = 1000;
-const HOLD_LIMIT_MS: u64 = 100;
 const HOLD_LIMIT_MS_MAX: u64 = 60_000;
 const MTU: u16 = 1500;
 /// `sun_path` and its final zero.
@@ -57,18 +54,30 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         missing: need.place("interface"),
     };
     let host = interface.check()?;
+    let channel = settings.ipc.check(&need, &host.addresses)?;
+    let defaults = if channel.is_of_one_host() {
+        NodeLimits::default()
+    } else {
+        NodeLimits::between_hosts()
+    };
     let heartbeat_ms = bounded(
         settings.heartbeat_ms,
-        HEARTBEAT_MS,
+        defaults.heartbeat_us / 1000,
         1,
         HEARTBEAT_MS_MAX,
         "heartbeat_ms",
     )?;
     let misses = settings.misses.map(|given| given.map(u64::from));
-    let misses = bounded(misses, MISSES.into(), 2, MISSES_MAX.into(), "misses")?;
+    let misses = bounded(
+        misses,
+        defaults.misses.into(),
+        2,
+        MISSES_MAX.into(),
+        "misses",
+    )?;
     let hold_limit_ms = bounded(
         settings.hold_limit_ms,
-        HOLD_LIMIT_MS,
+        defaults.hold_limit_us / 1000,
         heartbeat_ms,
         HOLD_LIMIT_MS_MAX,
         "hold_limit_ms",
@@ -95,7 +104,7 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         heartbeat: Duration::from_millis(heartbeat_ms),
         misses: misses as u32,
         hold_limit: Duration::from_millis(hold_limit_ms),
-        channel: ChannelConfig::Host,
+        channel,
         log: settings
             .log
             .map_or_else(|| Ok("info".to_owned()), check_log)?,
@@ -111,13 +120,13 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
 }
 
 /// Knows where to say that something is missing.
-struct Need<'a> {
+pub(super) struct Need<'a> {
     sections: &'a [(&'static str, Place)],
     source: Option<&'a Place>,
 }
 
 impl Need<'_> {
-    fn of<T>(
+    pub(super) fn of<T>(
         &self,
         setting: Option<T>,
         section: &'static str,
@@ -132,7 +141,11 @@ impl Need<'_> {
         })
     }
 
-    fn place(&self, section: &str) -> Place {
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        self.sections.iter().any(|(name, _)| *name == section)
+    }
+
+    pub(super) fn place(&self, section: &str) -> Place {
         let found = self
             .sections
             .iter()

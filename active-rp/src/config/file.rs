@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::ConfigError;
+use super::channel::IpcSettings;
 use super::place::{Given, Place};
 use super::register::{GivenRegister, RegisterSection};
 use super::security::SecuritySection;
@@ -31,6 +32,8 @@ struct FileSections {
     register: Option<RegisterSection>,
     #[serde(default)]
     bgp: Option<BgpSection>,
+    #[serde(default)]
+    ipc: Option<Spanned<IpcSection>>,
     #[serde(default)]
     security: Vec<Spanned<SecuritySection>>,
 }
@@ -61,6 +64,18 @@ struct InterfaceSection {
     addresses: Option<Vec<Spanned<String>>>,
     gateways: Option<Vec<Spanned<String>>>,
     mtu: Option<Spanned<u16>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct IpcSection {
+    listen: Option<Spanned<String>>,
+    /// An address, or a list of them.
+    connect: Option<Spanned<toml::Value>>,
+    certificate: Option<Spanned<PathBuf>>,
+    key: Option<Spanned<PathBuf>>,
+    ca: Option<Spanned<PathBuf>>,
+    pair: Option<Spanned<String>>,
 }
 
 /// A file's name and text, to find lines in.
@@ -192,6 +207,12 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
     if let Some(section) = sections.register {
         settings.register_at = given_register(&source, section);
     }
+    if let Some(section) = sections.ipc {
+        settings
+            .sections
+            .push(("ipc", source.place(Some(section.span()))));
+        settings.ipc = ipc(&source, section.into_inner())?;
+    }
     for section in sections.security {
         let place = source.place(Some(section.span()));
         let beside = source.file.parent().unwrap_or(Path::new("."));
@@ -235,6 +256,43 @@ fn given_register(source: &Source<'_>, section: RegisterSection) -> GivenRegiste
         // A word of the moment, which belongs on the command line.
         dead_epoch: None,
     }
+}
+
+fn ipc(source: &Source<'_>, section: IpcSection) -> Result<IpcSettings, ConfigError> {
+    let IpcSection {
+        listen,
+        connect,
+        certificate,
+        key,
+        ca,
+        pair,
+    } = section;
+    let connect = source.option(connect).map(addresses).transpose()?;
+    Ok(IpcSettings {
+        listen: source.option(listen),
+        connect,
+        certificate: source.path(certificate),
+        key: source.path(key),
+        authority: source.path(ca),
+        pair: source.option(pair),
+    })
+}
+
+fn addresses(given: Given<toml::Value>) -> Result<Vec<Given<String>>, ConfigError> {
+    let Given { value, place } = given;
+    let list = match value {
+        toml::Value::Array(list) => list,
+        one => vec![one],
+    };
+    list.into_iter()
+        .map(|value| match value {
+            toml::Value::String(value) => Ok(Given {
+                value,
+                place: place.clone(),
+            }),
+            _ => Err(place.error("connect is an address or a list of them")),
+        })
+        .collect()
 }
 
 fn bgp_places(source: &Source<'_>, tree: &DeTable<'_>) -> BgpPlaces {

@@ -8,6 +8,7 @@ use bgp_demo::config::PeerSection;
 use bgp_demo::prefix::Family;
 use clap::Args;
 
+use super::channel::IpcSettings;
 use super::place::{Given, Place};
 use super::register::GivenRegister;
 use super::security::SecurityFlag;
@@ -34,7 +35,7 @@ pub struct Flags {
     /// Socket that answers questions about this node
     #[arg(long, value_name = "SOCKET")]
     pub status: Option<PathBuf>,
-    /// Time between heartbeats [default: 5]
+    /// Time between heartbeats [default: 5 on one host, 20 between hosts]
     #[arg(long, value_name = "MS")]
     pub heartbeat_ms: Option<u64>,
     /// Heartbeats missed until the other node counts as dead [default: 3]
@@ -79,6 +80,24 @@ pub struct Flags {
     /// A peer: `ADDRESS,as=AS[,passive][,families=ipv4+ipv6][,local=ADDRESS]`; may be repeated, replaces the file's peers
     #[arg(long = "peer", value_name = "PEER")]
     pub peers: Vec<PeerFlag>,
+    /// Where this node listens for the other host's; with it, all of `--ipc-...` are needed
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub ipc_listen: Option<String>,
+    /// Where the other host's node listens; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub ipc_connect: Vec<String>,
+    /// Certificate of this node (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ipc_certificate: Option<PathBuf>,
+    /// Key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ipc_key: Option<PathBuf>,
+    /// Certificate of the pair's authority (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ipc_ca: Option<PathBuf>,
+    /// Name of the pair, which certificates carry
+    #[arg(long, value_name = "NAME")]
+    pub ipc_pair: Option<String>,
     /// What is asked of peers: `PREFIX[,md5=KEY][,ao=ID:KEY]...[,ttl=HOPS]`; may be repeated. Others on this host can read a
     /// command line: files keep a key better
     #[arg(long = "security", value_name = "SECURITY")]
@@ -113,6 +132,14 @@ impl Flags {
                 hold_time: self.hold_time,
                 routes: self.routes.clone(),
                 peers: self.peers.iter().map(|peer| peer.0.clone()).collect(),
+            },
+            ipc: IpcSettings {
+                listen: given(&self.ipc_listen, "--ipc-listen"),
+                connect: list(&self.ipc_connect, "--ipc-connect"),
+                certificate: given(&self.ipc_certificate, "--ipc-certificate"),
+                key: given(&self.ipc_key, "--ipc-key"),
+                authority: given(&self.ipc_ca, "--ipc-ca"),
+                pair: given(&self.ipc_pair, "--ipc-pair"),
             },
             security: (self.security.iter())
                 .map(|flag| Given {

@@ -5,7 +5,7 @@
 //! name = "rp1"                     # for people
 //! register = "/run/x/register"     # directory that both nodes share, on a file system in memory
 //! status = "/run/x/rp1.sock"       # socket that answers questions; this node's own
-//! heartbeat_ms = 5                 # default 5
+//! heartbeat_ms = 5                 # default 5, between hosts 20
 //! misses = 3                       # heartbeats missed until the other counts as dead; default 3
 //! hold_limit_ms = 100              # how long an active waits for its standby; default 100
 //! log = "info"                     # error, warn, info, debug, trace, or a filter per target; default info
@@ -19,6 +19,14 @@
 //! fence = ["/usr/local/sbin/fence"] # ends with status 0 when no node of a pair that does not answer runs any more; default none
 //! fence_after_s = 30               # how long such a pair must be out of reach; default 30
 //! fence_timeout_s = 60             # how long the command may take; default 60
+//!
+//! [ipc]                            # where each node has a host of its own; without it both are on one, and a Unix socket it is
+//! listen = "192.0.2.1:4711"        # this node's own, as are `connect`, `certificate` and `key`
+//! connect = "192.0.2.2:4711"       # the other node's `listen`; or a list
+//! certificate = "a.crt"            # made by `active-rp certificates`
+//! key = "a.key"
+//! ca = "ca.crt"
+//! pair = "lab"                     # the name that certificates carry
 //!
 //! [device]
 //! kind = "tap"                     # tap, tun, packet or memory; default tap
@@ -44,7 +52,7 @@
 //! ao = [{ id = 1, key = { file = "1.key" } }, { id = 2, key = { file = "2.key" }, algorithm = "aes-128-cmac-96", preferred = true }]
 //! ```
 //!
-//! Paths in a file are relative to its directory. `name`, `node.register`, `[register]`, `status`, `log` and `[device]` are a node's own; everything
+//! Paths in a file are relative to its directory. `name`, `node.register`, `[register]`, `status`, `log`, `[device]` and `[ipc]` are a node's own; everything
 //! else but `[[security]]`, and the content of the routes file, must be the same on both nodes and goes into [`Config::digest`].
 
 use core::fmt;
@@ -62,6 +70,7 @@ use tcp_ha::engine::auth::SecurityTable;
 use tcp_ha::ipc::register::EtcdConfig;
 use tcp_ha::link::{DeviceConfig, LinkAddress};
 
+mod channel;
 mod check;
 mod file;
 mod flags;

@@ -6,6 +6,7 @@ use bgp_demo::config::{BgpSection, PeerSection};
 use core::net::Ipv4Addr;
 use tcp_ha::engine::auth::{PeerPrefix, PeerSecurity};
 
+use super::channel::IpcSettings;
 use super::place::{Given, Place};
 use super::register::GivenRegister;
 
@@ -55,6 +56,7 @@ pub(super) struct Settings {
     pub(super) mtu: Option<Given<u16>>,
     pub(super) bgp: Option<GivenBgp>,
     pub(super) bgp_flags: BgpFlags,
+    pub(super) ipc: IpcSettings,
     /// Of flags first: what comes first stands.
     pub(super) security: Vec<Given<(PeerPrefix, PeerSecurity)>>,
     /// Where sections are, to say what they lack.
@@ -83,6 +85,7 @@ impl Settings {
             mtu: self.mtu.or(other.mtu),
             bgp: self.bgp.or(other.bgp),
             bgp_flags: self.bgp_flags,
+            ipc: self.ipc.or(other.ipc),
             security: [self.security, other.security].concat(),
             sections: if self.sections.is_empty() {
                 other.sections

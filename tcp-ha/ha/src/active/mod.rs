@@ -78,6 +78,16 @@ pub struct NodeLimits {
     pub audit_connections: usize,
 }
 
+impl NodeLimits {
+    /// The defaults where the nodes have a host each: what is between two hosts delays more than a socket does.
+    pub fn between_hosts() -> NodeLimits {
+        NodeLimits {
+            heartbeat_us: 20_000,
+            ..NodeLimits::default()
+        }
+    }
+}
+
 impl Default for NodeLimits {
     fn default() -> Self {
         NodeLimits {
