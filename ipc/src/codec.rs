@@ -69,5 +69,15 @@ pub fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, CodecError> {
     }
 }
 
+/// Reads a value that begins `octets`; what follows it is of a newer version, and passed over.
+///
+/// # Errors
+/// [`CodecError::Malformed`], when they do not begin with such a value.
+pub fn decode_head<T: DeserializeOwned>(octets: &[u8]) -> Result<T, CodecError> {
+    bincode::serde::decode_from_slice(octets, CONFIG)
+        .map(|(value, _)| value)
+        .map_err(|error| CodecError::Malformed(error.to_string()))
+}
+
 #[cfg(test)]
 mod tests;

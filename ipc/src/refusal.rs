@@ -171,12 +171,13 @@ impl fmt::Display for Refusal {
 impl From<RefuseReason> for Refusal {
     fn from(reason: RefuseReason) -> Self {
         match reason {
-            RefuseReason::VersionMismatch => Self::VersionDiffers,
+            RefuseReason::VersionMismatch | RefuseReason::Downgraded => Self::VersionDiffers,
             RefuseReason::ConfigurationDiffers => Self::ConfigurationDiffers,
             RefuseReason::WrongIncarnation => Self::OtherIncarnation,
             RefuseReason::OldEpoch => Self::OldEpoch,
             RefuseReason::NotActive => Self::NotActive,
             RefuseReason::Busy => Self::Busy,
+            RefuseReason::Other => Self::BrokenSession,
         }
     }
 }

@@ -283,6 +283,7 @@ fn hello(world: &World, from: Incarnation, versions: (u16, u16), epoch: Epoch) -
         config_digest: [0; 32],
         heartbeat_us: 5_000,
         software: "another".to_owned(),
+        heard: None,
     };
     let to = world.nodes[world.active().expect("an active")].me;
     message(FrameKind::Hello, epoch, from, to, &body)

@@ -33,6 +33,7 @@ fn a_hello_names_its_oldest_version_first() {
         config_digest: [0x22; 32],
         heartbeat_us: 5_000,
         software: "rp 1".to_owned(),
+        heard: None,
     };
     let mut octets = Vec::new();
     codec::encode_into(&hello, &mut octets).expect("a message");
@@ -42,6 +43,7 @@ fn a_hello_names_its_oldest_version_first() {
         &[0x22; 32],
         &[251, 0x88, 0x13, 4],
         b"rp 1",
+        &[0],
     ]
     .concat();
     assert_eq!(octets, expected);

@@ -6,6 +6,7 @@ use ipc::batch::BatchBuilder;
 use ipc::frame::{
     self, BODY_OCTETS_MAX, FLAG_MORE, FrameDecoder, FrameHeader, FrameKind, HEADER_OCTETS,
 };
+use ipc::schema::Versions;
 use ipc::schema::v1::{Ack, Control, Heartbeat, Hello, RefuseReason, ResignCause};
 use ipc::{Epoch, Incarnation, LocalIdentity, Lsn, Session, SessionError, SessionEvent, codec};
 use tcp_ha_core::{NodeLimits, Standby};
@@ -20,6 +21,7 @@ fn identity(low: u8) -> LocalIdentity {
         config_digest: [9; 32],
         heartbeat: Duration::from_millis(5),
         software: "rp".to_owned(),
+        versions: Versions::SPOKEN,
     }
 }
 
@@ -153,6 +155,7 @@ fn message(kind: FrameKind, choices: &mut Choices<'_>, lsn: &mut Lsn, body: &mut
                 config_digest: [9; 32],
                 heartbeat_us: 5_000,
                 software: "rp".to_owned(),
+                heard: None,
             },
             body,
         ),

@@ -19,16 +19,22 @@ fn hello() -> Hello {
         config_digest: [0x22; 32],
         heartbeat_us: 5000,
         software: "rp 1".to_owned(),
+        heard: None,
     }
 }
 
 #[test]
 fn the_highest_common_version_is_spoken() {
-    assert_eq!(common_version((1, 3), (2, 5)), Some(3));
-    assert_eq!(common_version((2, 5), (1, 3)), Some(3));
-    assert_eq!(common_version((1, 1), (1, 1)), Some(1));
-    assert_eq!(common_version((1, 2), (3, 4)), None);
-    assert_eq!(common_version((3, 4), (1, 2)), None);
+    let versions = |(min, max)| Versions {
+        min: Version(min),
+        max: Version(max),
+    };
+    let common = |ours, theirs| versions(ours).common(versions(theirs));
+    assert_eq!(common((1, 3), (2, 5)), Some(Version(3)));
+    assert_eq!(common((2, 5), (1, 3)), Some(Version(3)));
+    assert_eq!(common((1, 1), (1, 1)), Some(Version(1)));
+    assert_eq!(common((1, 2), (3, 4)), None);
+    assert_eq!(common((3, 4), (1, 2)), None);
 }
 
 #[test]
@@ -39,9 +45,19 @@ fn the_octets_of_version_1_never_change() {
         &[0x22; 32],
         &[251, 0x88, 0x13, 4],
         b"rp 1",
+        &[0],
     ]
     .concat();
     assert_eq!(octets(&hello()), expected);
+    let answer = Hello {
+        heard: Some(Versions {
+            min: Version(3),
+            max: Version(4),
+        }),
+        ..hello()
+    };
+    let (_, common) = expected.split_last().unwrap();
+    assert_eq!(octets(&answer), [common, &[1, 3, 4]].concat());
     let reasons = [
         RefuseReason::VersionMismatch,
         RefuseReason::ConfigurationDiffers,
@@ -49,10 +65,12 @@ fn the_octets_of_version_1_never_change() {
         RefuseReason::OldEpoch,
         RefuseReason::NotActive,
         RefuseReason::Busy,
+        RefuseReason::Downgraded,
+        RefuseReason::Other,
     ];
     assert_eq!(
         reasons.map(|reason| octets(&reason)),
-        [[0], [1], [2], [3], [4], [5]]
+        [[0], [1], [2], [3], [4], [5], [6], [7]]
     );
     assert_eq!(octets(&Ack { lsn: Lsn(300) }), [251, 0x2c, 1]);
     let heartbeat = Heartbeat {

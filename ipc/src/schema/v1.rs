@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::{Version, Versions};
 use crate::ids::{Epoch, Incarnation, Lsn};
 
 /// No text in a message takes more octets than this.
@@ -12,7 +13,8 @@ pub const TEXT_OCTETS_MAX: usize = 255;
 /// No message tells of more findings of an audit than this.
 pub const FINDINGS_MAX: usize = 64;
 
-/// First message of either side.
+/// First message of either side. It comes before a version is agreed on, so its fields never change; a newer version may only
+/// append, and what is behind the last field is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Oldest version of the messages that the sender speaks.
@@ -28,6 +30,20 @@ pub struct Hello {
     /// Name and version of the sender's software, for people.
     #[serde(deserialize_with = "bounded_text")]
     pub software: String,
+    /// The versions that the sender has heard from the receiver; none in the first Hello of a session. They are what the receiver
+    /// has said, or somebody in between would have an older version spoken.
+    pub heard: Option<Versions>,
+}
+
+impl Hello {
+    /// The versions that the sender speaks.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        Versions {
+            min: Version(self.version_min),
+            max: Version(self.version_max),
+        }
+    }
 }
 
 /// Why a Hello is not accepted.
@@ -45,6 +61,10 @@ pub enum RefuseReason {
     NotActive,
     /// The receiver has a standby.
     Busy,
+    /// The sender has heard other versions than the receiver said.
+    Downgraded,
+    /// A reason that this version does not know.
+    Other,
 }
 
 impl fmt::Display for RefuseReason {
@@ -56,6 +76,8 @@ impl fmt::Display for RefuseReason {
             Self::OldEpoch => "epoch is over",
             Self::NotActive => "not the active",
             Self::Busy => "has a standby already",
+            Self::Downgraded => "the versions in the Hello were changed on the way",
+            Self::Other => "a reason that only a newer version knows",
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::frame::{
     self, BODY_OCTETS_MAX, FLAG_MORE, Frame, FrameDecoder, FrameError, FrameHeader, FrameKind,
 };
 use crate::ids::{Epoch, Incarnation, Lsn};
-use crate::schema::{self, Ack, Control, Heartbeat, Hello, RefuseReason, v1};
+use crate::schema::{Ack, Control, Heartbeat, Hello, RefuseReason, Version, Versions, v1};
 
 mod receive;
 
@@ -32,6 +32,8 @@ pub struct LocalIdentity {
     pub heartbeat: Duration,
     /// Name and version of its software, for people; cut to 255 octets.
     pub software: String,
+    /// The versions that it speaks.
+    pub versions: Versions,
 }
 
 /// What a session tells its caller.
@@ -146,7 +148,7 @@ enum State {
     /// The other's Hello is due.
     Responding,
     Established {
-        version: u16,
+        version: Version,
     },
     Ended,
 }
@@ -178,7 +180,7 @@ impl Session {
     #[must_use]
     pub fn initiate(local: LocalIdentity, remote: Incarnation, epoch: Epoch) -> Self {
         let mut session = Self::new(local, Some(remote), epoch, State::Initiated);
-        session.queue_hello();
+        session.queue_hello(None);
         session
     }
 
@@ -245,7 +247,7 @@ impl Session {
 
     /// Version of the messages agreed on.
     #[must_use]
-    pub fn version(&self) -> Option<u16> {
+    pub fn version(&self) -> Option<Version> {
         match self.state {
             State::Established { version } => Some(version),
             _ => None,
@@ -376,14 +378,15 @@ impl Session {
         }
     }
 
-    fn queue_hello(&mut self) {
+    fn queue_hello(&mut self, heard: Option<Versions>) {
         let hello = Hello {
-            version_min: schema::VERSION_MIN,
-            version_max: schema::VERSION_MAX,
+            version_min: self.local.versions.min.0,
+            version_max: self.local.versions.max.0,
             incarnation: self.local.incarnation,
             config_digest: self.local.config_digest,
             heartbeat_us: u64::try_from(self.local.heartbeat.as_micros()).unwrap_or(u64::MAX),
             software: self.local.software.clone(),
+            heard,
         };
         self.queue_message(FrameKind::Hello, &hello);
     }

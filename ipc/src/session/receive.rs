@@ -2,8 +2,8 @@
 
 use super::{
     Ack, BATCH_OCTETS_MAX, BatchError, Control, Epoch, FLAG_MORE, Frame, FrameDecoder, FrameHeader,
-    FrameKind, Heartbeat, Hello, OwnedBatch, RefuseReason, Session, SessionError, SessionEvent,
-    State, batch, codec, schema,
+    FrameKind, Heartbeat, Hello, Lsn, OwnedBatch, RefuseReason, Session, SessionError,
+    SessionEvent, State, Version, batch, codec,
 };
 
 impl Session {
@@ -61,7 +61,8 @@ impl Session {
     }
 
     fn receive_hello(&mut self, header: &FrameHeader, body: &[u8]) -> Result<(), SessionError> {
-        let hello: Hello = message(header.kind, body)?;
+        let hello: Hello =
+            codec::decode_head(body).map_err(|error| SessionError::Message(header.kind, error))?;
         self.counters.frames_in += 1;
         let responding = self.state == State::Responding;
         if responding {
@@ -75,7 +76,7 @@ impl Session {
             }
         };
         if responding {
-            self.queue_hello();
+            self.queue_hello(Some(hello.versions()));
         }
         self.state = State::Established { version };
         self.events
@@ -83,7 +84,11 @@ impl Session {
         Ok(())
     }
 
-    fn judge_hello(&mut self, header: &FrameHeader, hello: &Hello) -> Result<u16, RefuseReason> {
+    fn judge_hello(
+        &mut self,
+        header: &FrameHeader,
+        hello: &Hello,
+    ) -> Result<Version, RefuseReason> {
         let remote = self.remote;
         if header.to != self.local.incarnation
             || header.from != hello.incarnation
@@ -101,8 +106,12 @@ impl Session {
             self.tell_newer(header.epoch);
             return Err(RefuseReason::NotActive);
         }
-        let ours = (schema::VERSION_MIN, schema::VERSION_MAX);
-        let version = schema::common_version(ours, (hello.version_min, hello.version_max))
+        let ours = self.local.versions;
+        if self.state == State::Initiated && hello.heard != Some(ours) {
+            return Err(RefuseReason::Downgraded);
+        }
+        let version = ours
+            .common(hello.versions())
             .ok_or(RefuseReason::VersionMismatch)?;
         if hello.config_digest != self.local.config_digest {
             return Err(RefuseReason::ConfigurationDiffers);
@@ -111,7 +120,7 @@ impl Session {
     }
 
     fn receive_refuse(&mut self, body: &[u8]) -> Result<(), SessionError> {
-        let reason: RefuseReason = message(FrameKind::Refuse, body)?;
+        let reason = codec::decode_head(body).unwrap_or(RefuseReason::Other);
         self.counters.frames_in += 1;
         self.events.push_back(SessionEvent::Refused(reason));
         self.state = State::Ended;
@@ -157,8 +166,15 @@ impl Session {
                 self.events.push_back(SessionEvent::Control(control));
                 Ok(())
             }
+            // The other side has looked at our Hello after we had accepted its own.
+            FrameKind::Refuse if self.is_fresh() => self.receive_refuse(body),
             kind @ (FrameKind::Hello | FrameKind::Refuse) => Err(SessionError::Unexpected(kind)),
         }
+    }
+
+    /// Whether nothing has come but the Hello.
+    fn is_fresh(&self) -> bool {
+        self.received.is_none() && self.acknowledged == Lsn::ZERO && self.heard_time_us == 0
     }
 
     fn receive_ack(&mut self, header: &FrameHeader, ack: Ack) -> Result<(), SessionError> {

@@ -13,6 +13,7 @@ fn identity(incarnation: Incarnation) -> LocalIdentity {
         config_digest: [7; 32],
         heartbeat: Duration::from_millis(5),
         software: "test".to_owned(),
+        versions: Versions::SPOKEN,
     }
 }
 
@@ -86,7 +87,10 @@ fn both_sides_accept_each_other() {
         ("test", [7; 32])
     );
     assert_eq!(remote(standby).incarnation, ACTIVE);
-    assert_eq!(both.each_ref().map(Session::version), [Some(1); 2]);
+    assert_eq!(
+        both.each_ref().map(Session::version),
+        [Some(Version::V1); 2]
+    );
     assert_eq!(
         both.each_ref().map(Session::remote),
         [Some(ACTIVE), Some(STANDBY)]
@@ -150,12 +154,13 @@ fn a_caller_refuses_for_a_reason_of_its_own() {
 #[test]
 fn no_common_version_is_refused() {
     let hello = Hello {
-        version_min: schema::VERSION_MAX + 1,
-        version_max: schema::VERSION_MAX + 9,
+        version_min: Versions::SPOKEN.max.0 + 1,
+        version_max: Versions::SPOKEN.max.0 + 9,
         incarnation: STANDBY,
         config_digest: [7; 32],
         heartbeat_us: 1,
         software: "of the future".to_owned(),
+        heard: None,
     };
     let mut active = Session::respond(identity(ACTIVE), Epoch(3));
     active
@@ -164,6 +169,109 @@ fn no_common_version_is_refused() {
     assert_eq!(
         events(&mut active),
         [SessionEvent::Refused(RefuseReason::VersionMismatch)]
+    );
+}
+
+fn speaking(incarnation: Incarnation, min: u16, max: u16) -> LocalIdentity {
+    LocalIdentity {
+        versions: Versions {
+            min: Version(min),
+            max: Version(max),
+        },
+        ..identity(incarnation)
+    }
+}
+
+#[test]
+fn two_nodes_agree_on_the_newest_version_that_both_speak() {
+    for (ours, theirs, agreed) in [
+        ((1, 2), (1, 2), 2),
+        ((1, 1), (1, 2), 1),
+        ((1, 2), (1, 1), 1),
+        ((1, 3), (2, 5), 3),
+    ] {
+        let mut standby = Session::initiate(speaking(STANDBY, ours.0, ours.1), ACTIVE, Epoch(3));
+        let mut active = Session::respond(speaking(ACTIVE, theirs.0, theirs.1), Epoch(3));
+        carry(&mut standby, &mut active).unwrap();
+        carry(&mut active, &mut standby).unwrap();
+        let versions = [standby.version(), active.version()];
+        assert_eq!(versions, [Some(Version(agreed)); 2]);
+    }
+}
+
+#[test]
+fn nothing_in_common_is_told_to_both_sides() {
+    let mut standby = Session::initiate(speaking(STANDBY, 1, 1), ACTIVE, Epoch(3));
+    let mut active = Session::respond(speaking(ACTIVE, 2, 2), Epoch(3));
+    carry(&mut standby, &mut active).unwrap();
+    carry(&mut active, &mut standby).unwrap();
+    assert_eq!(refusal([standby, active]), RefuseReason::VersionMismatch);
+}
+
+#[test]
+fn a_downgrade_on_the_way_is_refused_and_told_to_both_sides() {
+    let mut standby = Session::initiate(speaking(STANDBY, 1, 2), ACTIVE, Epoch(3));
+    let mut active = Session::respond(speaking(ACTIVE, 1, 2), Epoch(3));
+    // Another Hello comes in the place of this one.
+    standby.advance(standby.outgoing().len());
+    let spoiled = Hello {
+        version_min: 1,
+        version_max: 1,
+        incarnation: STANDBY,
+        config_digest: [7; 32],
+        heartbeat_us: 5_000,
+        software: "test".to_owned(),
+        heard: None,
+    };
+    active
+        .feed(&framed(FrameKind::Hello, 3, STANDBY, &spoiled))
+        .unwrap();
+    carry(&mut active, &mut standby).unwrap();
+    carry(&mut standby, &mut active).unwrap();
+    assert_eq!(
+        events(&mut standby),
+        [SessionEvent::Refused(RefuseReason::Downgraded)]
+    );
+    let told = events(&mut active);
+    let last = told.last();
+    assert_eq!(last, Some(&SessionEvent::Refused(RefuseReason::Downgraded)));
+}
+
+#[test]
+fn a_hello_of_a_newer_version_may_be_longer() {
+    #[derive(serde::Serialize)]
+    struct Longer(Hello, u64);
+    let hello = Hello {
+        version_min: 1,
+        version_max: 9,
+        incarnation: STANDBY,
+        config_digest: [7; 32],
+        heartbeat_us: 5_000,
+        software: "of the future".to_owned(),
+        heard: None,
+    };
+    let mut active = Session::respond(identity(ACTIVE), Epoch(3));
+    let longer = framed(FrameKind::Hello, 3, STANDBY, &Longer(hello, 4_711));
+    active.feed(&longer).unwrap();
+    assert!(active.is_established());
+}
+
+#[test]
+fn a_reason_of_a_newer_version_is_still_a_refusal() {
+    let mut standby = Session::initiate(identity(STANDBY), ACTIVE, Epoch(3));
+    let mut octets = Vec::new();
+    let header = FrameHeader {
+        kind: FrameKind::Refuse,
+        flags: 0,
+        epoch: Epoch(3),
+        from: ACTIVE,
+        to: STANDBY,
+    };
+    frame::encode_into(&header, &[&[200, 1, 2]], &mut octets);
+    standby.feed(&octets).unwrap();
+    assert_eq!(
+        events(&mut standby),
+        [SessionEvent::Refused(RefuseReason::Other)]
     );
 }
 

@@ -84,6 +84,9 @@ pub struct LifecycleState {
     /// The user is gone, and the connection finishes by itself: READ as he left it, behind which
     /// everything is discarded.
     pub orphaned: Option<u64>,
+    /// A field of the trial version 2 of the records: carried, and otherwise of no effect.
+    #[cfg(feature = "schema-v2")]
+    pub trial: u32,
 }
 
 /// Send sequence variables (RFC 9293 3.3.1). Positions count from our SYN.

@@ -174,6 +174,8 @@ impl Connection {
                 fin_acked: false,
                 fin_received: false,
                 orphaned: None,
+                #[cfg(feature = "schema-v2")]
+                trial: 0,
             },
             send: SendState::new(config.mtu),
             recv: RecvState::new(ctx.now),

@@ -167,6 +167,8 @@ impl LifecycleState {
             fin_acked,
             fin_received,
             orphaned,
+            #[cfg(feature = "schema-v2")]
+                trial: _,
         } = *self;
         ensure(user_closed || orphaned.is_none(), "orphaned")?;
         let (closed, received) = match state {

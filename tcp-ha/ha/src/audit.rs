@@ -5,7 +5,9 @@
 
 use crate::octets::OctetQueue;
 use crate::record::{SendMode, SharedState};
+use crate::schema;
 use core::hash::Hasher;
+use ipc::schema::Version;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use tcp_ha_engine::ConnectionState;
@@ -62,7 +64,7 @@ pub(crate) struct Outline<'a> {
     pub(crate) ready: bool,
 }
 
-/// Makes the digest of one connection; `scratch` is memory to be used again.
+/// Makes the digest of one connection.
 pub(crate) struct Digester {
     hasher: SipHasher13,
     round: u64,
@@ -70,8 +72,13 @@ pub(crate) struct Digester {
 }
 
 impl Digester {
-    /// Begins with the checkpoint.
-    pub(crate) fn begin(round: u64, outline: &Outline<'_>, scratch: &mut Vec<u8>) -> Digester {
+    /// Begins with the checkpoint, as the version agreed on has it; `scratch` is memory to be used again.
+    pub(crate) fn begin(
+        version: Version,
+        round: u64,
+        outline: &Outline<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Digester {
         let Outline {
             state,
             send_mode,
@@ -79,8 +86,9 @@ impl Digester {
             ready,
         } = *outline;
         scratch.clear();
-        ipc::codec::encode_into(&(state, send_mode, application_sync, ready), scratch)
-            .expect("checkpoints are plain data without a size limit of their own");
+        schema::write_state(version, state, scratch);
+        ipc::codec::encode_into(&(send_mode, application_sync, ready), scratch)
+            .expect("four octets");
         let mut hasher = SipHasher13::new();
         hasher.write(scratch);
         Digester {

@@ -1,24 +1,24 @@
 //! What changed in a connection between two batches.
 
-use serde::{Deserialize, Serialize};
 use tcp_ha_engine::{
     AuthState, CongestionState, ConnectionId, ConnectionState, IdentityState, LifecycleState,
     RecvState, RttState, SendState, TimersState,
 };
 
 /// One change of one connection: each concern that differs, whole; variables of a concern change together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema-v2", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnectionDelta {
     /// The connection.
     pub id: ConnectionId,
-    identity: Option<IdentityState>,
-    lifecycle: Option<LifecycleState>,
-    send: Option<SendState>,
-    recv: Option<RecvState>,
-    rtt: Option<RttState>,
-    congestion: Option<CongestionState>,
-    timers: Option<TimersState>,
-    auth: Option<AuthState>,
+    pub(crate) identity: Option<IdentityState>,
+    pub(crate) lifecycle: Option<LifecycleState>,
+    pub(crate) send: Option<SendState>,
+    pub(crate) recv: Option<RecvState>,
+    pub(crate) rtt: Option<RttState>,
+    pub(crate) congestion: Option<CongestionState>,
+    pub(crate) timers: Option<TimersState>,
+    pub(crate) auth: Option<AuthState>,
 }
 
 impl ConnectionDelta {

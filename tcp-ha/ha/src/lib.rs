@@ -27,6 +27,7 @@ pub mod event;
 pub mod octets;
 pub mod readiness;
 pub mod record;
+pub mod schema;
 pub mod shadow;
 pub mod standby;
 pub mod takeover;

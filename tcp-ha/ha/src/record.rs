@@ -6,9 +6,11 @@
 use crate::audit::Digest;
 use crate::delta::ConnectionDelta;
 use crate::readiness::Readiness;
+use crate::schema;
 use core::fmt;
 use ipc::batch::BatchBuilder;
 use ipc::codec;
+use ipc::schema::Version;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use tcp_ha_engine::auth::SecurityTable;
@@ -28,6 +30,9 @@ const AUDIT_MARK: u16 = 11;
 const AUDIT: u16 = 12;
 const AUDIT_SWEEP: u16 = 13;
 const AUDIT_APPLICATION: u16 = 14;
+/// Not in version 1.
+#[cfg(feature = "schema-v2")]
+const TRIAL: u16 = 15;
 
 /// Stands for "no connection" in the head of an application record.
 const NO_CONNECTION: u64 = u64::MAX;
@@ -94,7 +99,8 @@ pub enum SendMode {
 }
 
 /// A connection as the standby first hears of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "schema-v2", derive(Serialize, Deserialize))]
 pub struct SnapshotRecord {
     /// The connection.
     pub id: ConnectionId,
@@ -185,6 +191,12 @@ pub enum Record<'a> {
         /// As the daemon writes it.
         octets: &'a [u8],
     },
+    /// Something of the node that only the trial version 2 carries.
+    #[cfg(feature = "schema-v2")]
+    Trial {
+        /// What it is about.
+        note: u64,
+    },
 }
 
 /// A record that the standby cannot read: the two versions differ, or the sender is wrong.
@@ -203,16 +215,26 @@ impl fmt::Display for RecordError {
 impl core::error::Error for RecordError {}
 
 impl Record<'_> {
-    /// Appends this record to the batch; octets are copied once.
+    /// Appends this record to the batch, as version 1 has it; octets are copied once.
     pub fn write(&self, batch: &mut BatchBuilder) {
+        self.write_as(Version::V1, batch);
+    }
+
+    /// Appends this record to the batch, as `version` has it. Snapshots and deltas must be such as the version carries
+    /// ([`schema::carries`]); a kind that it does not have is left out.
+    pub fn write_as(&self, version: Version, batch: &mut BatchBuilder) {
         match self {
             Record::Shared(shared) => body(batch, SHARED, shared),
             Record::Security(table) => batch.record(SECURITY, |out| {
                 out.extend_from_slice(&table.to_octets());
             }),
             Record::Neighbour { address, link } => body(batch, NEIGHBOUR, &(address, link)),
-            Record::Snapshot(snapshot) => body(batch, SNAPSHOT, snapshot.as_ref()),
-            Record::Delta(delta) => body(batch, DELTA, delta.as_ref()),
+            Record::Snapshot(snapshot) => batch.record(SNAPSHOT, |out| {
+                schema::write_snapshot(version, snapshot, out);
+            }),
+            Record::Delta(delta) => {
+                batch.record(DELTA, |out| schema::write_delta(version, delta, out));
+            }
             Record::Deleted { id } => body(batch, DELETED, id),
             Record::Received { id, offset, octets } => {
                 octet_record(batch, RECEIVED, *id, *offset, &[octets])
@@ -227,6 +249,12 @@ impl Record<'_> {
             Record::AuditSweep { shared } => body(batch, AUDIT_SWEEP, shared),
             Record::AuditApplication { id, octets } => {
                 daemon_record(batch, AUDIT_APPLICATION, *id, octets)
+            }
+            #[cfg(feature = "schema-v2")]
+            Record::Trial { note } => {
+                if version >= Version::V2 {
+                    body(batch, TRIAL, note);
+                }
             }
         }
     }
@@ -272,11 +300,19 @@ fn daemon_record(batch: &mut BatchBuilder, kind: u16, id: Option<ConnectionId>, 
     });
 }
 
-/// Reads one record.
+/// Reads one record of version 1.
 ///
 /// # Errors
 /// The kind is unknown or the body is not of its form; the standby then resigns rather than guess.
 pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
+    parse_as(Version::V1, kind, octets)
+}
+
+/// Reads one record of `version`; a field that it does not have is what it was before there was such a field.
+///
+/// # Errors
+/// The kind is unknown or the body is not of its form; the standby then resigns rather than guess.
+pub fn parse_as(version: Version, kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
     let wrong = |what| RecordError { kind, what };
     Ok(match kind {
         SHARED => Record::Shared(value(kind, octets)?),
@@ -287,8 +323,12 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
             let (address, link) = value(kind, octets)?;
             Record::Neighbour { address, link }
         }
-        SNAPSHOT => Record::Snapshot(Box::new(value(kind, octets)?)),
-        DELTA => Record::Delta(Box::new(value(kind, octets)?)),
+        SNAPSHOT => Record::Snapshot(Box::new(
+            schema::read_snapshot(version, octets).ok_or(wrong("malformed body"))?,
+        )),
+        DELTA => Record::Delta(Box::new(
+            schema::read_delta(version, octets).ok_or(wrong("malformed body"))?,
+        )),
         DELETED => Record::Deleted {
             id: value(kind, octets)?,
         },
@@ -324,6 +364,10 @@ pub fn parse(kind: u16, octets: &[u8]) -> Result<Record<'_>, RecordError> {
         }
         AUDIT_SWEEP => Record::AuditSweep {
             shared: value(kind, octets)?,
+        },
+        #[cfg(feature = "schema-v2")]
+        TRIAL if version >= Version::V2 => Record::Trial {
+            note: value(kind, octets)?,
         },
         _ => return Err(wrong("unknown kind: the active is of a newer version")),
     })

@@ -9,6 +9,7 @@ use crate::record::{Record, SendMode, SharedState, SnapshotRecord};
 use audit::ShadowAudit;
 use bytes::Bytes;
 use core::fmt;
+use ipc::schema::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use tcp_ha_engine::auth::SecurityTable;
@@ -152,8 +153,9 @@ fn bounded_id(id: ConnectionId) -> Result<ConnectionId, ShadowError> {
 }
 
 /// Everything that the active has recorded so far.
-#[derive(Default)]
 pub struct Shadow {
+    /// Of the records.
+    version: Version,
     bounds: ShadowBounds,
     shared: Option<SharedState>,
     security: SecurityTable,
@@ -164,6 +166,14 @@ pub struct Shadow {
     /// Connections that the batch in hand speaks of; checked when it ends.
     touched: BTreeSet<ConnectionId>,
     audit: ShadowAudit,
+    #[cfg(feature = "schema-v2")]
+    trial: u64,
+}
+
+impl Default for Shadow {
+    fn default() -> Self {
+        Shadow::bounded(ShadowBounds::default())
+    }
 }
 
 /// The first payload octet's place in sequence space: behind the SYN.
@@ -173,9 +183,28 @@ impl Shadow {
     /// An empty shadow with bounds of its own.
     pub fn bounded(bounds: ShadowBounds) -> Shadow {
         Shadow {
+            version: Version::V1,
             bounds,
-            ..Shadow::default()
+            shared: None,
+            security: SecurityTable::default(),
+            neighbours: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            audit: ShadowAudit::default(),
+            #[cfg(feature = "schema-v2")]
+            trial: 0,
         }
+    }
+
+    /// The records are of this version from now on: the one that the session has agreed on.
+    pub fn speak(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// What came by a record of the trial version 2; 0 where none came.
+    #[cfg(feature = "schema-v2")]
+    pub fn trial(&self) -> u64 {
+        self.trial
     }
 
     /// Applies one record; `events` gets what the daemon's replica must know.
@@ -242,6 +271,8 @@ impl Shadow {
                     data: Bytes::copy_from_slice(octets),
                 });
             }
+            #[cfg(feature = "schema-v2")]
+            Record::Trial { note } => self.trial = note,
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use core::fmt;
 use ipc::heartbeat::{Detector, Verdict};
 use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Register, Tenure};
+use ipc::schema::Version;
 use ipc::schema::v1::{Control, ResignCause};
 use ipc::session::{LocalIdentity, Session, SessionEvent};
 use ipc::{Epoch, Incarnation, Lsn, OwnedBatch};
@@ -166,6 +167,7 @@ impl Standby {
         match event {
             SessionEvent::Established { .. } => {
                 self.standing = Standing::Syncing;
+                self.shadow.speak(self.version());
                 self.course.enter(Readiness::TcpInitialSync, mono_us);
             }
             SessionEvent::Refused(reason) => return Err(StandbyEnd::Refused(reason.to_string())),
@@ -205,7 +207,7 @@ impl Standby {
     fn apply_records(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
         self.clock.learn(batch.time_us(), mono_us);
         for record in batch.records() {
-            let applied = match record::parse(record.kind, record.body) {
+            let applied = match record::parse_as(self.version(), record.kind, record.body) {
                 Ok(record) => self.shadow.apply(record, &mut self.events),
                 Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
             };
@@ -304,6 +306,11 @@ impl Standby {
         SessionRefusals::of(&self.session)
     }
 
+    /// The version of the records that was agreed on; the first until then.
+    pub fn version(&self) -> Version {
+        self.session.version().unwrap_or(Version::V1)
+    }
+
     /// The last LSN applied.
     pub fn applied(&self) -> Lsn {
         self.applied
@@ -371,6 +378,8 @@ impl Standby {
         let mut active = Active::new(parts);
         active.took_over();
         active.speak_again(mono_us, TIMESTAMP_JUMP_MS);
+        #[cfg(feature = "schema-v2")]
+        active.set_trial_note(self.shadow.trial());
         for (id, connection) in self.shadow.connections() {
             active.adopt(id, connection);
         }

@@ -38,6 +38,7 @@ pub use trace::Trace;
 use crate::wire;
 use ipc::Incarnation;
 use ipc::register::MemoryRegister;
+use ipc::schema::Versions;
 use tcp_ha::core::{Active, Readiness, Standby, SwitchoverRefused};
 
 /// Time of one turn.
@@ -92,6 +93,8 @@ pub struct World {
     pub level: u64,
     /// Judges every frame of the pair.
     pub onlooker: Onlooker,
+    /// The versions that nodes speak which are added from now on.
+    pub versions: Versions,
     /// Nodes that became active from a shadow.
     pub takeovers: u32,
     /// Nodes that began without connections.
@@ -128,6 +131,7 @@ impl World {
             level: 0,
             loss: scenario.loss,
             onlooker: Onlooker::default(),
+            versions: Versions::SPOKEN,
             takeovers: 0,
             cold_starts: 0,
             dice: Dice::new(scenario.seed),
@@ -161,7 +165,9 @@ impl World {
     /// A new process; it looks for its role at the next turn. Returns its index.
     pub fn add_node(&mut self) -> usize {
         let number = self.nodes.len() as u8;
-        self.nodes.push(Node::new(&self.scenario, number));
+        let mut node = Node::new(&self.scenario, number);
+        node.versions = self.versions;
+        self.nodes.push(node);
         self.nodes.len() - 1
     }
 

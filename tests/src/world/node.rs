@@ -8,6 +8,7 @@ use super::scenario::Scenario;
 use super::{TURN_US, World, named};
 use ipc::heartbeat::Verdict;
 use ipc::register::{Register, Tenure};
+use ipc::schema::Versions;
 use ipc::schema::v1::RefuseReason;
 use ipc::session::{LocalIdentity, Session};
 use ipc::{Entry, Incarnation, Lsn};
@@ -49,6 +50,8 @@ pub struct Node {
     pub daemon: Daemon,
     /// Digest of its configuration.
     pub config_digest: [u8; 32],
+    /// The versions of the records that it speaks.
+    pub versions: Versions,
     /// Why its last role as a standby ended.
     pub ended: Option<StandbyEnd>,
     /// Connections that it did not take over.
@@ -75,6 +78,7 @@ impl Node {
             inbox: VecDeque::new(),
             daemon: Daemon::new(scenario),
             config_digest: [0; 32],
+            versions: Versions::SPOKEN,
             ended: None,
             left_behind: 0,
             channel_ended: None,
@@ -139,6 +143,7 @@ impl Node {
             config_digest: self.config_digest,
             heartbeat: Duration::from_micros(scenario.limits.heartbeat_us),
             software: "world".to_owned(),
+            versions: self.versions,
         }
     }
 }

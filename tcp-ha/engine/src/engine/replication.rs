@@ -103,6 +103,22 @@ impl Engine {
         })
     }
 
+    /// Sets the field that only the trial version 2 of the records carries.
+    ///
+    /// Errors: `UnknownConnection`.
+    #[cfg(feature = "schema-v2")]
+    pub fn set_trial(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        trial: u32,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, _| {
+            connection.lifecycle.trial = trial
+        })
+    }
+
     /// The id of the next connection.
     pub fn next_id(&self) -> ConnectionId {
         ConnectionId(self.next_id)

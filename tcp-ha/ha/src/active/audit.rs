@@ -165,7 +165,12 @@ impl Active {
             application_sync,
             ready,
         };
-        let mut digester = Digester::begin(self.audit.round, &outline, &mut self.audit.scratch);
+        let mut digester = Digester::begin(
+            self.version(),
+            self.audit.round,
+            &outline,
+            &mut self.audit.scratch,
+        );
         let (read, safe) = (read_offset(&state), safe_offset(&state));
         let unread = self.engine.received(id, read).unwrap_or_default();
         let unread = [unread.0, unread.1].into_iter();

@@ -9,6 +9,7 @@ use crate::readiness::DownReason;
 use crate::record::Record;
 use ipc::batch::BatchBuilder;
 use ipc::refusal::SessionRefusals;
+use ipc::schema::Version;
 use ipc::schema::v1::{Control, RefuseReason, ResignCause};
 use ipc::session::{Session, SessionError, SessionEvent};
 use ipc::{Incarnation, Lsn};
@@ -51,7 +52,7 @@ impl StandbyLink {
 
 fn refusal(reason: RefuseReason) -> DownReason {
     match reason {
-        RefuseReason::VersionMismatch => DownReason::VersionDiffers,
+        RefuseReason::VersionMismatch | RefuseReason::Downgraded => DownReason::VersionDiffers,
         RefuseReason::ConfigurationDiffers => DownReason::ConfigurationDiffers,
         _ => DownReason::SyncAborted,
     }
@@ -70,6 +71,13 @@ impl Active {
     /// Whether a standby is joined or joining; a second one is refused.
     pub fn has_standby(&self) -> bool {
         self.standby.is_some()
+    }
+
+    /// The version of the records that was agreed on with the standby; the first without one.
+    pub fn version(&self) -> Version {
+        let link = self.standby.as_ref();
+        link.and_then(|link| link.session.version())
+            .unwrap_or(Version::V1)
     }
 
     /// Whether records go anywhere.
@@ -176,6 +184,8 @@ impl Active {
         self.shared.next_id = self.engine.next_id().0;
         Record::Shared(self.shared.clone()).write(&mut self.batch);
         self.record_security();
+        #[cfg(feature = "schema-v2")]
+        self.record_trial();
         for (address, link) in self.host.neighbours() {
             Record::Neighbour {
                 address,

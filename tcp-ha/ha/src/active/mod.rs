@@ -14,6 +14,8 @@ mod link;
 mod protect;
 mod security;
 mod share;
+#[cfg(feature = "schema-v2")]
+mod trial;
 mod user;
 
 pub use down::WishRefused;
@@ -176,6 +178,8 @@ pub struct Active {
     audit: Audit,
     /// Of sessions that are over.
     session_refusals: SessionRefusals,
+    #[cfg(feature = "schema-v2")]
+    trial: u64,
 }
 
 /// The parts of a node that begins to speak.
@@ -262,6 +266,8 @@ impl Active {
             seen_us: mono_us,
             audit: Audit::default(),
             session_refusals: SessionRefusals::default(),
+            #[cfg(feature = "schema-v2")]
+            trial: 0,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::delta::ConnectionDelta;
 use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness};
 use crate::record::{Record, SendMode, SnapshotRecord};
+use crate::schema;
 use crate::shadow::ShadowConnection;
 use ipc::Lsn;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Instant, ReceiveMode};
@@ -239,6 +240,10 @@ impl Active {
         let Some(protected) = self.protected.get(&id) else {
             return;
         };
+        let version = self.version();
+        if !schema::carries(version, &state) {
+            return self.not_carried(id);
+        }
         let logs_sent = protected.logs_sent();
         let Protection {
             send: send_mode,
@@ -252,7 +257,7 @@ impl Active {
             send_mode,
             application_sync,
         }))
-        .write(&mut self.batch);
+        .write_as(version, &mut self.batch);
         self.counters.checkpoints += 1;
         self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
         if info.safe > info.read {
@@ -282,6 +287,17 @@ impl Active {
         });
     }
 
+    /// The version agreed on cannot say what this connection is: it is not protected, and whoever takes over knows nothing of it.
+    fn not_carried(&mut self, id: ConnectionId) {
+        self.advancing.remove(&id);
+        let recorded = self.protected.get(&id).is_some_and(Protected::is_recorded);
+        if recorded {
+            Record::Deleted { id }.write(&mut self.batch);
+        }
+        self.forget_recorded(id);
+        self.set_readiness(id, Readiness::Down(DownReason::NotCarried));
+    }
+
     /// Records what changed in a connection in this batch: its octets first, then the delta that speaks of them.
     pub(super) fn record_change(&mut self, id: ConnectionId) {
         let Some(protected) = self.protected.get(&id) else {
@@ -296,9 +312,17 @@ impl Active {
             self.advancing.remove(&id);
             return;
         };
+        let version = self.version();
+        let carried = schema::carries(version, &state);
         let Some(recorded) = &protected.recorded else {
+            if carried && protected.readiness == Readiness::Down(DownReason::NotCarried) {
+                self.enter_initial_sync(id);
+            }
             return;
         };
+        if !carried {
+            return self.not_carried(id);
+        }
         if planted!(SyncWithoutDeltas) && protected.readiness == Readiness::TcpSecondPhase {
             return;
         }
@@ -323,7 +347,7 @@ impl Active {
         if let Some(delta) = ConnectionDelta::between(id, &recorded.state, &state) {
             recorded.state = state;
             let before = self.batch.octets();
-            Record::Delta(Box::new(delta)).write(&mut self.batch);
+            Record::Delta(Box::new(delta)).write_as(version, &mut self.batch);
             self.counters.checkpoints += 1;
             self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
         }

@@ -55,7 +55,7 @@ impl Shadow {
             application_sync: connection.application_sync,
             ready: connection.readiness == Readiness::Ready,
         };
-        let mut digester = Digester::begin(round, &outline, &mut self.audit.scratch);
+        let mut digester = Digester::begin(self.version, round, &outline, &mut self.audit.scratch);
         digester.queue(&connection.received);
         digester.queue(&connection.sent);
         if digester.end().0 != digest {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipc::register::{MemoryRegister, Register};
+use ipc::schema::Versions;
 use ipc::session::{LocalIdentity, Session};
 use ipc::{Epoch, Incarnation, Lsn};
 use tcp_ha_core::{Active, ActiveParts, Clock, Listening, NodeLimits, Protection, Standby};
@@ -29,6 +30,7 @@ pub fn identity(name: u8) -> LocalIdentity {
         config_digest: [0; 32],
         heartbeat: Duration::from_millis(5),
         software: "test".to_owned(),
+        versions: Versions::SPOKEN,
     }
 }
 

@@ -22,6 +22,7 @@ use door::Door;
 use ipc::liveness::Life;
 use ipc::refusal::SessionRefusals;
 use ipc::register::{EtcdRegister, FileRegister, Register, RemoteRegister};
+use ipc::schema::Versions;
 use ipc::schema::v1::ResignCause;
 use ipc::session::LocalIdentity;
 use ipc::{Epoch, Incarnation};
@@ -133,6 +134,7 @@ impl Driver {
             config_digest: config.config_digest,
             heartbeat: Duration::from_micros(config.limits.heartbeat_us),
             software: concat!("tcp-ha ", env!("CARGO_PKG_VERSION")).to_owned(),
+            versions: Versions::SPOKEN,
         };
         tracing::info!(name = config.name, incarnation = %me, "node starts");
         let driver = Driver {
