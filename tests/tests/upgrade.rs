@@ -54,6 +54,12 @@ fn agreed(world: &World) -> Version {
     standby
 }
 
+/// The standby dies, and the active knows.
+fn lose(world: &mut World, standby: usize) {
+    world.kill(standby);
+    world.run_until("the loss of the standby", |world| !world.is_paired());
+}
+
 /// A new standby of this version joins the survivor.
 fn backed_again(world: &mut World, versions: Versions) {
     world.versions = versions;
@@ -144,7 +150,7 @@ fn it_is_protected_again_when_it_says_nothing_new_or_the_standby_understands() {
     world.turns(5);
     assert!(!world.all_ready());
     let old = world.standby_at().expect("a standby");
-    world.kill(old);
+    lose(&mut world, old);
     backed_again(&mut world, V2);
     assert_eq!(agreed(&world), Version::V2);
     world.fail_over();
@@ -176,7 +182,7 @@ fn an_upgrade_goes_by_standby_switchover_and_standby() {
     let mut world = paired(V1, V1);
     let ids = connections(&world);
     let old_standby = world.standby_at().expect("a standby");
-    world.kill(old_standby);
+    lose(&mut world, old_standby);
     backed_again(&mut world, V2);
     assert_eq!(agreed(&world), Version::V1);
     world.switchover().expect("all are ready");

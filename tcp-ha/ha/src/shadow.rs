@@ -189,6 +189,7 @@ impl Shadow {
             security: SecurityTable::default(),
             neighbours: BTreeMap::new(),
             connections: BTreeMap::new(),
+            down: BTreeMap::new(),
             touched: BTreeSet::new(),
             audit: ShadowAudit::default(),
             #[cfg(feature = "schema-v2")]
@@ -255,7 +256,7 @@ impl Shadow {
             Record::Readiness {
                 id,
                 readiness: Readiness::Down(reason),
-            } => self.take_down(id, reason, events)?,
+            } => self.take_down(id, reason, events),
             Record::Readiness { id, readiness } => self.connection(id)?.readiness = readiness,
             Record::AuditMark { round } => self.audit_begins(round),
             Record::Audit { id, digest } => {
@@ -334,22 +335,15 @@ impl Shadow {
     }
 
     /// Nothing is held of a connection that is down: no survivor takes it up, and its replica begins anew when it comes back.
-    fn take_down(
-        &mut self,
-        id: ConnectionId,
-        reason: DownReason,
-        events: &mut Vec<NodeEvent>,
-    ) -> Result<(), ShadowError> {
+    fn take_down(&mut self, id: ConnectionId, reason: DownReason, events: &mut Vec<NodeEvent>) {
         self.touched.remove(&id);
-        let connection = self
-            .connections
-            .remove(&id)
-            .ok_or(ShadowError::UnknownConnection(id))?;
         self.down.insert(id, reason);
-        if !connection.closed_to_daemon {
+        // An audit may have found that it is missing.
+        if let Some(connection) = self.connections.remove(&id)
+            && !connection.closed_to_daemon
+        {
             events.push(NodeEvent::ReplicaClosed { id });
         }
-        Ok(())
     }
 
     fn received(

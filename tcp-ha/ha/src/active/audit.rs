@@ -5,7 +5,7 @@ use super::guard::Guard;
 use super::{Active, RECORD_OCTETS_MAX};
 use crate::audit::{AuditCounters, Digest, Digester, Outline, PIECE_OCTETS, shared_digest};
 use crate::event::NodeEvent;
-use crate::readiness::{DownReason, Readiness};
+use crate::readiness::DownReason;
 use crate::record::Record;
 use crate::shadow::{read_offset, safe_offset, stream_offset, una_offset};
 use ipc::schema::v1::{Audited, Finding};
@@ -221,10 +221,10 @@ impl Active {
             Finding::Differs(id) | Finding::Missing(id) | Finding::ApplicationDiffers(id) => {
                 self.mend(ConnectionId(id));
             }
+            Finding::Stale(id) if self.is_recorded(ConnectionId(id)) => self.mend(ConnectionId(id)),
             Finding::Stale(id) => {
                 let id = ConnectionId(id);
                 Record::Deleted { id }.write(&mut self.batch);
-                self.mend(id);
             }
             Finding::SharedDiffers | Finding::ApplicationSharedDiffers => {
                 self.lose_standby(mono_us, DownReason::AuditFailed);
@@ -232,21 +232,20 @@ impl Active {
         }
     }
 
+    fn is_recorded(&self, id: ConnectionId) -> bool {
+        self.protected.get(&id).is_some_and(|it| it.is_recorded())
+    }
+
     /// A connection that the standby holds wrongly goes down by a record, and is brought there anew.
     fn mend(&mut self, id: ConnectionId) {
-        let recorded = self.protected.get(&id).is_some_and(|it| it.is_recorded());
-        if !recorded || !self.has_established_standby() {
+        if !self.is_recorded(id) || !self.has_established_standby() {
             return;
         }
         if matches!(self.guard, Guard::HandingOver { .. }) {
             tracing::warn!("the handover is called off");
             self.guard = Guard::Paired;
         }
-        self.advancing.remove(&id);
-        Record::Deleted { id }.write(&mut self.batch);
-        self.forget_recorded(id);
-        self.set_readiness(id, Readiness::Down(DownReason::AuditFailed));
-        self.enter_initial_sync(id);
+        self.connection_down(id, DownReason::AuditFailed);
     }
 
     /// The daemon's answer to [`NodeEvent::AuditRequested`]: what its replica is to compare with its own state, as of now. Without a standby, or

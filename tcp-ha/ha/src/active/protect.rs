@@ -242,7 +242,8 @@ impl Active {
         };
         let version = self.version();
         if !schema::carries(version, &state) {
-            return self.not_carried(id);
+            // The version agreed on cannot say what this connection is: whoever takes over knows nothing of it.
+            return self.connection_down(id, DownReason::NotCarried);
         }
         let logs_sent = protected.logs_sent();
         let Protection {
@@ -287,17 +288,6 @@ impl Active {
         });
     }
 
-    /// The version agreed on cannot say what this connection is: it is not protected, and whoever takes over knows nothing of it.
-    fn not_carried(&mut self, id: ConnectionId) {
-        self.advancing.remove(&id);
-        let recorded = self.protected.get(&id).is_some_and(Protected::is_recorded);
-        if recorded {
-            Record::Deleted { id }.write(&mut self.batch);
-        }
-        self.forget_recorded(id);
-        self.set_readiness(id, Readiness::Down(DownReason::NotCarried));
-    }
-
     /// Records what changed in a connection in this batch: its octets first, then the delta that speaks of them.
     pub(super) fn record_change(&mut self, id: ConnectionId) {
         let Some(protected) = self.protected.get(&id) else {
@@ -316,12 +306,12 @@ impl Active {
         let carried = schema::carries(version, &state);
         let Some(recorded) = &protected.recorded else {
             if carried && protected.readiness == Readiness::Down(DownReason::NotCarried) {
-                self.enter_initial_sync(id);
+                self.sync_unless_resting(id);
             }
             return;
         };
         if !carried {
-            return self.not_carried(id);
+            return self.connection_down(id, DownReason::NotCarried);
         }
         if planted!(SyncWithoutDeltas) && protected.readiness == Readiness::TcpSecondPhase {
             return;
