@@ -1,6 +1,7 @@
 //! Audits: a shadow that differs is found within one round, the connection goes down for that reason, is brought to the standby anew,
 //! and a takeover afterwards loses nothing. One who sits on the channel makes the shadow differ.
 
+use ipc::schema::{Version, Versions};
 use std::cell::Cell;
 use std::rc::Rc;
 use tcp_ha::Protection;
@@ -9,6 +10,9 @@ use tcp_ha::core::{DownReason, NodeLimits};
 use tcp_ha::engine::auth::{PeerKeys, PeerSecurity, SecurityTable};
 use tcp_ha::engine::{Config, ConnectionId, ReceiveMode};
 use tcp_ha_tests::world::{Forger, Scenario, World, Written};
+
+/// The version that the pair speaks.
+const VERSION: Version = Versions::SPOKEN.max;
 
 const INTERVAL_US: u64 = 50_000;
 
@@ -38,7 +42,7 @@ fn with_own_state() -> Scenario {
 
 fn written(record: &Record<'_>) -> Written {
     let mut batch = ipc::BatchBuilder::new();
-    record.write(&mut batch);
+    record.write_as(VERSION, &mut batch);
     let batch = ipc::OwnedBatch::parse(batch.to_bytes(ipc::Lsn(1), 0)).expect("a batch");
     let first = batch.records().next().expect("a record");
     (first.kind, first.body.to_vec())
@@ -92,7 +96,10 @@ fn forge_once(
 /// Before the next round these records come, which the active never wrote.
 fn forge_before_a_round(world: &mut World, records: Vec<Written>) -> Rc<Cell<bool>> {
     forge_once(world, move |kind, body| {
-        let mark = matches!(record::parse(kind, body), Ok(Record::AuditMark { .. }));
+        let mark = matches!(
+            record::parse_as(VERSION, kind, body),
+            Ok(Record::AuditMark { .. })
+        );
         mark.then(|| [records.clone(), untouched(kind, body)].concat())
     })
 }
@@ -161,7 +168,7 @@ fn an_outbound_octet_that_changed_is_found() {
     });
     world.peer.reads = false;
     let done = forge_once(&mut world, |kind, body| {
-        let Ok(Record::Sent { id, offset, octets }) = record::parse(kind, body) else {
+        let Ok(Record::Sent { id, offset, octets }) = record::parse_as(VERSION, kind, body) else {
             return None;
         };
         if offset < 16_384 {
@@ -183,7 +190,8 @@ fn an_inbound_octet_that_changed_is_found() {
     let mut world = World::paired(scenario());
     world.wishes.pauses = true;
     let done = forge_once(&mut world, |kind, body| {
-        let Ok(Record::Received { id, offset, octets }) = record::parse(kind, body) else {
+        let Ok(Record::Received { id, offset, octets }) = record::parse_as(VERSION, kind, body)
+        else {
             return None;
         };
         if offset < 20_000 {
@@ -204,7 +212,7 @@ fn an_inbound_octet_that_changed_is_found() {
 fn a_field_that_did_not_come_is_found() {
     let mut world = idle(scenario());
     let done = forge_once(&mut world, |kind, body| {
-        matches!(record::parse(kind, body), Ok(Record::Delta(_))).then(Vec::new)
+        matches!(record::parse_as(VERSION, kind, body), Ok(Record::Delta(_))).then(Vec::new)
     });
     let (now_us, id) = (world.now_us, first_connection(&world));
     let active = world.speaker_mut();
@@ -285,7 +293,7 @@ fn a_replica_that_made_something_else_of_a_message_is_found() {
         let Ok(Record::Application {
             id: Some(id),
             octets,
-        }) = record::parse(kind, body)
+        }) = record::parse_as(VERSION, kind, body)
         else {
             return None;
         };
@@ -318,7 +326,7 @@ fn state_of_no_connection_that_differs_ends_the_standbys_role() {
 fn a_round_that_was_not_compared_in_full_ends_the_standbys_role() {
     let mut world = idle(scenario());
     let done = forge_once(&mut world, |kind, body| {
-        let Ok(Record::Audit { id, .. }) = record::parse(kind, body) else {
+        let Ok(Record::Audit { id, .. }) = record::parse_as(VERSION, kind, body) else {
             return None;
         };
         (id.0 > 0).then(Vec::new)
@@ -335,7 +343,11 @@ fn a_round_that_was_not_compared_in_full_ends_the_standbys_role() {
 fn an_audit_that_is_not_answered_ends_the_standbys_role() {
     let mut world = idle(scenario());
     let done = forge_once(&mut world, |kind, body| {
-        matches!(record::parse(kind, body), Ok(Record::AuditSweep { .. })).then(Vec::new)
+        matches!(
+            record::parse_as(VERSION, kind, body),
+            Ok(Record::AuditSweep { .. })
+        )
+        .then(Vec::new)
     });
     world.run_until("the forgery", |_| done.get());
     let since_us = world.now_us;

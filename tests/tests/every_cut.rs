@@ -1,6 +1,8 @@
 //! Every scenario, cut after each single step: the active dies, or hangs, or the channel breaks, or the standby dies. Judged by all
 //! checkers of the world, and by the clients: what was ready goes on, and in the end everything has come back to everybody.
 
+#[cfg(feature = "schema-v2")]
+use ipc::schema::{Version, Versions};
 use std::time::Duration;
 use tcp_ha::Protection;
 use tcp_ha::core::{Readiness, SendMode};
@@ -393,4 +395,49 @@ fn a_second_failover() {
             world
         });
     }
+}
+
+/// A pair of version 1 whose standby is replaced by one of a trial version 2.
+#[cfg(feature = "schema-v2")]
+fn half_upgraded(scenario: Scenario) -> World {
+    let mut world = World::new(scenario);
+    world.versions = Versions::only(Version::V1);
+    world.add_node();
+    world.turn();
+    world.versions = Versions::SPOKEN;
+    world.add_node();
+    world.peer.connect(world.now_us);
+    world.run_until("ready connections", World::all_ready);
+    judged(world)
+}
+
+#[cfg(feature = "schema-v2")]
+#[test]
+fn an_upgrade_of_the_records_version() {
+    let scenario = scenario();
+    every_cut("old and new", 30, &scenario, half_upgraded);
+    every_cut("the new one takes over", 40, &scenario, |scenario| {
+        let mut world = half_upgraded(scenario);
+        world.turns(5);
+        world.switchover().expect("all are ready");
+        world.wake_all();
+        world
+    });
+    every_cut("new and new", 40, &scenario, |scenario| {
+        let mut world = half_upgraded(scenario);
+        world.turns(5);
+        world.switchover().expect("all are ready");
+        world.wake_all();
+        world.run_until("the handover", |world| world.takeovers == 1);
+        world.add_node();
+        world
+    });
+    every_cut("an old one comes back", 40, &scenario, |scenario| {
+        let mut world = half_upgraded(scenario);
+        world.turns(5);
+        world.fail_over();
+        world.versions = Versions::only(Version::V1);
+        world.add_node();
+        world
+    });
 }

@@ -125,6 +125,8 @@ impl Life {
         world.leaps = true;
         world.compares = true;
         world.keeps_sent = false;
+        // Where there are several versions, nodes of all of them meet.
+        world.mixes_versions = Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         world.onlooker.late_us = LATE_US;
         world.wishes.closes_after_peer = true;
         world.wishes.supplies_late = dice.below(20) as u32;

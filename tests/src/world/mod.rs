@@ -95,6 +95,8 @@ pub struct World {
     pub onlooker: Onlooker,
     /// The versions that nodes speak which are added from now on.
     pub versions: Versions,
+    /// One in two of them speaks the oldest alone, by this seed.
+    pub mixes_versions: Option<u64>,
     /// Nodes that became active from a shadow.
     pub takeovers: u32,
     /// Nodes that began without connections.
@@ -132,6 +134,7 @@ impl World {
             loss: scenario.loss,
             onlooker: Onlooker::default(),
             versions: Versions::SPOKEN,
+            mixes_versions: None,
             takeovers: 0,
             cold_starts: 0,
             dice: Dice::new(scenario.seed),
@@ -166,7 +169,12 @@ impl World {
     pub fn add_node(&mut self) -> usize {
         let number = self.nodes.len() as u8;
         let mut node = Node::new(&self.scenario, number);
-        node.versions = self.versions;
+        node.versions = match self.mixes_versions {
+            Some(seed) if seed.rotate_right(number.into()) & 1 == 0 => {
+                Versions::only(self.versions.min)
+            }
+            _ => self.versions,
+        };
         self.nodes.push(node);
         self.nodes.len() - 1
     }
