@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: sim captures help demo build test lint deny packages goodput conformance model fuzz
+.PHONY: soak limits sim captures help demo build test lint deny packages goodput conformance model fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,20 @@ sim: ## A million simulated lives of a pair, then every planted fault (half an h
 	$(CARGO) run --release --locked -p tcp-ha-tests --bin sim -- --seeds 1000000
 	$(CARGO) run --release --locked -p tcp-ha-tests --features planted --bin sim -- --planted all --seeds 100000
 
+soak: ## A thousand failovers in a row, kills and hangs, under BIRD and FRR in turn, and what the survivors use (root; ten minutes)
+	@scripts/packages
+	$(CARGO) build --release --locked --bins
+	target/release/bgp-demo soak --rounds 1000 --report target/soak.json
+
+limits: ## Heartbeats: how fast a hang is found and how often a living active is taken for dead, idle and loaded (root; half an hour)
+	$(CARGO) build --release --locked --bins
+	target/release/bgp-demo limits
+
 goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (root; six minutes)
 	$(CARGO) build --release --locked -p tcp-ha-bench
 	target/release/goodput --loss 1,5 --rounds 5 --seconds 8
 
-model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (minutes)
+model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (ten minutes, 4 GiB)
 	$(CARGO) run --release --locked -p tcp-ha-model
 
 MINUTES ?= 10

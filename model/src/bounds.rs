@@ -21,7 +21,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Bounds {
             nodes: 3,
-            messages: 2,
+            messages: 3,
             epochs: 3,
             deaths: 1,
             unknown: 1,

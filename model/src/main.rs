@@ -96,7 +96,7 @@ fn word(holds: bool) -> &'static str {
     if holds { "holds " } else { "BROKEN" }
 }
 
-/// Tells how each property that does not hold is broken.
+/// Tells how what does not always hold is broken, by the fewest steps.
 fn tell(protocol: &Protocol) -> ExitCode {
     let stories = stories(protocol);
     for (name, steps) in &stories {

@@ -1,13 +1,13 @@
-//! The shortest ways to break what must always hold.
+//! The shortest way to break what must always hold.
 
 use crate::state::World;
 use crate::steps::{Protocol, Step};
 use stateright::{Expectation, Model};
 use std::collections::{HashSet, VecDeque};
 
-/// For each property that does not always hold, the fewest steps to a state in which it does not.
+/// The properties that do not hold in the first state, by the fewest steps, in which not all hold, and the way there.
 pub fn stories(protocol: &Protocol) -> Vec<(&'static str, Vec<Step>)> {
-    let mut open: Vec<_> = protocol
+    let properties: Vec<_> = protocol
         .properties()
         .into_iter()
         .filter(|property| matches!(property.expectation, Expectation::Always))
@@ -24,14 +24,12 @@ pub fn stories(protocol: &Protocol) -> Vec<(&'static str, Vec<Step>)> {
     }
     let mut steps = Vec::new();
     while let Some((at, world)) = queue.pop_front() {
-        open.retain(|property| {
-            let holds = (property.condition)(protocol, &world);
-            if !holds {
+        for property in &properties {
+            if !(property.condition)(protocol, &world) {
                 told.push((property.name, way(&order, at)));
             }
-            holds
-        });
-        if open.is_empty() {
+        }
+        if !told.is_empty() {
             break;
         }
         steps.clear();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -252,6 +253,8 @@ impl Slot {
     pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.config);
+        // The kernel lets a stopped process go on when its group loses the shell that began it: a hang must not end so.
+        command.process_group(0);
         self.child = Some(Child::spawn(self.name, &mut command, &self.log)?);
         Ok(())
     }

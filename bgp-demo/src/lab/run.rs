@@ -38,7 +38,8 @@ pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
     }
     let report = play(&options, versions, &directory, progress)
         .inspect_err(|_| progress.say(&format!("kept: {}", directory.display())))?;
-    if let Some(file) = &options.report {
+    let kept = directory.join("report.json");
+    for file in options.report.iter().chain([&kept]) {
         let text = serde_json::to_string_pretty(&report).at("report")?;
         std::fs::write(file, text + "\n").at(file.display())?;
     }

@@ -1,7 +1,7 @@
 //! The terminal of an FRR daemon on its Unix socket: a command ends with a zero octet, an answer with three zero octets
 //! and a result.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +44,11 @@ impl FrrVty {
         let mut answer = Vec::new();
         let mut chunk = [0; 65_536];
         loop {
-            let count = self.stream.read(&mut chunk).at(place())?;
+            let count = match self.stream.read(&mut chunk) {
+                // A read with a time limit is not taken up again after a signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read.at(place())?,
+            };
             if count == 0 {
                 return Err(LabError::new(format!("{}: the daemon hung up", place())));
             }

@@ -1,17 +1,17 @@
 //! What flat means: over a series of rounds, the median of the last tenth is not above that of the second tenth by more than a
-//! tenth (memory), by more than two (threads, of which some come when asked for and go when idle), or at all (descriptors). The
-//! first tenth is for warming up.
+//! tenth (memory), by more than two (threads, of which some come when asked for and go when idle; descriptors, of
+//! which one belongs to a question that is being answered). The first tenth is for warming up.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Round, Sample, Usage};
 
 /// Samples below which nothing can be said.
-const SAMPLES_MIN: usize = 20;
+const SAMPLES_MIN: usize = 40;
 /// How much more memory counts as flat: the late median in percent of the early one.
 const MEMORY_PERCENT: u64 = 110;
-/// More threads that count as flat.
-const THREADS_MORE: u64 = 2;
+/// More threads or descriptors that count as flat.
+const COUNT_MORE: u64 = 2;
 
 /// A number over the rounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +97,12 @@ fn of_round(samples: &[Sample], after: Round) -> Vec<&Sample> {
 
 fn usage(whose: &str, usages: &[Usage]) -> Vec<Series> {
     let memory: Bound = |early| early * MEMORY_PERCENT / 100;
+    let count: Bound = |early| early + COUNT_MORE;
     let kinds: [(&str, Number, Bound); 4] = [
         ("resident memory, KiB", |it| it.resident_kib, memory),
         ("peak memory, KiB", |it| it.peak_kib, memory),
-        ("threads", |it| it.threads, |early| early + THREADS_MORE),
-        ("descriptors", |it| it.descriptors, |early| early),
+        ("threads", |it| it.threads, count),
+        ("descriptors", |it| it.descriptors, count),
     ];
     kinds
         .into_iter()

@@ -69,18 +69,18 @@ fn one_descriptor_lost_every_other_round_is_seen() {
 fn each_life_is_judged_by_itself_and_too_short_ones_are_not() {
     // Two processes, the second larger than the first from its beginning.
     let usage = |round| {
-        if round < 30 {
+        if round < 45 {
             (1, 10_000, 20)
         } else {
             (2, 20_000, 20)
         }
     };
     assert_eq!(
-        growing(60, Round::StandbyDeath, usage),
+        growing(90, Round::StandbyDeath, usage),
         Vec::<String>::new()
     );
     assert_eq!(
-        growing(19, Round::StandbyDeath, |round| (1, 1000 * round, 20)),
+        growing(39, Round::StandbyDeath, |round| (1, 1000 * round, 20)),
         Vec::<String>::new()
     );
 }
