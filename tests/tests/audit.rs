@@ -9,7 +9,7 @@ use tcp_ha::core::record::{self, Record, SnapshotRecord};
 use tcp_ha::core::{DownReason, NodeLimits};
 use tcp_ha::engine::auth::{PeerKeys, PeerSecurity, SecurityTable};
 use tcp_ha::engine::{Config, ConnectionId, ReceiveMode};
-use tcp_ha_tests::world::{Forger, Scenario, World, Written};
+use tcp_ha_tests::world::{self, Forger, Scenario, World, Written};
 
 /// The version that the pair speaks.
 const VERSION: Version = Versions::SPOKEN.max;
@@ -41,11 +41,7 @@ fn with_own_state() -> Scenario {
 }
 
 fn written(record: &Record<'_>) -> Written {
-    let mut batch = ipc::BatchBuilder::new();
-    record.write_as(VERSION, &mut batch);
-    let batch = ipc::OwnedBatch::parse(batch.to_bytes(ipc::Lsn(1), 0)).expect("a batch");
-    let first = batch.records().next().expect("a record");
-    (first.kind, first.body.to_vec())
+    world::written(VERSION, record)
 }
 
 fn untouched(kind: u16, body: &[u8]) -> Vec<Written> {

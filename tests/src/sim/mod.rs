@@ -3,6 +3,7 @@
 //! The same seed gives the same life, step by step. Every phase ends in calm: the faults stop, and within [`CALM_US`] all sessions are
 //! ready again and everything has come back to every client (liveness).
 
+mod attack;
 mod clients;
 mod fault;
 mod moves;

@@ -159,6 +159,8 @@ impl Life {
             self.end_conditions();
         }
         self.calm();
+        self.attack_shadow(self.world.scenario.seed);
+        self.calm();
     }
 
     fn is_full(&self) -> bool {

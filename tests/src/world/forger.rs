@@ -1,7 +1,21 @@
 //! One who sits on the channel and changes what the active writes: whole records, with checksums that fit.
 
 use ipc::frame::{self, FLAG_MORE, FrameDecoder, FrameKind};
-use ipc::{BatchBuilder, OwnedBatch};
+use ipc::schema::Version;
+use ipc::{BatchBuilder, Lsn, OwnedBatch};
+use tcp_ha::core::record::Record;
+
+/// A record as `version` writes it.
+///
+/// # Panics
+/// When that version has no such record.
+pub fn written(version: Version, record: &Record<'_>) -> Written {
+    let mut batch = BatchBuilder::new();
+    record.write_as(version, &mut batch);
+    let batch = OwnedBatch::parse(batch.to_bytes(Lsn(1), 0)).expect("a batch");
+    let first = batch.records().next().expect("a record");
+    (first.kind, first.body.to_vec())
+}
 
 /// Kind and body of a record.
 pub type Written = (u16, Vec<u8>);

@@ -22,7 +22,7 @@ pub use channel::{Channel, PIECE};
 pub use check::{Finding, Onlooker, bounds_hold, shadow_equals_active};
 pub use daemon::{Daemon, Stream, Wishes};
 pub use dice::Dice;
-pub use forger::{Forger, Written};
+pub use forger::{Forger, Written, written};
 pub use keys::Generation;
 pub use model::Model;
 pub use moody::MoodyRegister;
@@ -95,6 +95,8 @@ pub struct World {
     pub onlooker: Onlooker,
     /// The versions that nodes speak which are added from now on.
     pub versions: Versions,
+    /// Somebody has made the shadow differ: audits may find it.
+    pub forged: bool,
     /// One in two of them speaks the oldest alone, by this seed.
     pub mixes_versions: Option<u64>,
     /// Nodes that became active from a shadow.
@@ -135,6 +137,7 @@ impl World {
             onlooker: Onlooker::default(),
             versions: Versions::SPOKEN,
             mixes_versions: None,
+            forged: false,
             takeovers: 0,
             cold_starts: 0,
             dice: Dice::new(scenario.seed),
