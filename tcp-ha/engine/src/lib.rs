@@ -10,6 +10,22 @@
 //! and the first octet is offset 0.
 #![forbid(unsafe_code)]
 
+/// Whether a named fault is planted here: never, without the feature `planted`.
+#[cfg(not(feature = "planted"))]
+macro_rules! planted {
+    ($fault:ident) => {
+        false
+    };
+}
+
+/// Whether a named fault is planted here.
+#[cfg(feature = "planted")]
+macro_rules! planted {
+    ($fault:ident) => {
+        tcp_ha_planted::is_on(tcp_ha_planted::Planted::$fault)
+    };
+}
+
 mod arrival;
 mod assembler;
 pub mod auth;

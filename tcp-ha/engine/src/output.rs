@@ -157,6 +157,10 @@ impl Connection {
             edge
         };
         let mut field = target.saturating_sub(ack) >> shift;
+        if planted!(EdgeRoundedLeft) {
+            let field = u16::try_from(field).unwrap_or(u16::MAX);
+            return (field, ack + (u64::from(field) << shift));
+        }
         if ack + (field << shift) < edge {
             field = (edge - ack).div_ceil(1 << shift);
         }

@@ -50,7 +50,9 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
     #[cfg(feature = "planted")]
     let (config, secrets) = (planted::narrowed(config), planted::mistaken(secrets));
     let mut engine = Engine::new(config, secrets);
-    engine.set_security(shadow.security().clone());
+    if !planted!(KeyForgotten) {
+        engine.set_security(shadow.security().clone());
+    }
     let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
     let mut last_id = shared.next_id;
     for (id, connection) in shadow.connections() {

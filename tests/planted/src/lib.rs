@@ -105,6 +105,20 @@ faults! {
     AuditUnanswered = "audit-unanswered",
     /// An audit finds something, and nothing follows.
     AuditWithoutEffect = "audit-without-effect",
+    /// A standby ends the active before it has won the epoch.
+    KilledBeforeSwap = "killed-before-swap",
+    /// A pair is made while something is not acknowledged.
+    PairedUndrained = "paired-undrained",
+    /// An active that hung answers ARP before it has read the register, past the gate.
+    ResumedAnswersArp = "resumed-answers-arp",
+    /// The window field is rounded down, so that the right edge moves left.
+    EdgeRoundedLeft = "edge-rounded-left",
+    /// A FIN that was received is not made safe.
+    CloseWithoutSafe = "close-without-safe",
+    /// The survivor's sequence number extension of TCP-AO begins at 0.
+    AoExtensionLost = "ao-extension-lost",
+    /// The survivor has no keys.
+    KeyForgotten = "key-forgotten",
 }
 
 thread_local! {

@@ -67,6 +67,8 @@ pub enum Fault {
     KeysRenewed,
     /// An operator clears a connection, and lets it be protected again.
     OperatorClears,
+    /// A stranger asks where the pair's address is.
+    StrangerAsks,
 }
 
 /// Kinds at the head of [`Fault::ALL`] that are meant to end in a takeover.
@@ -74,7 +76,7 @@ const TAKEOVERS: usize = 4;
 
 impl Fault {
     /// All kinds: those that are meant to end in a takeover, then [`Fault::CONDITIONS`].
-    pub const ALL: [Fault; 30] = [
+    pub const ALL: [Fault; 31] = [
         Fault::Kill,
         Fault::KillInWrite,
         Fault::Hang,
@@ -105,6 +107,7 @@ impl Fault {
         Fault::ProtectedAnew,
         Fault::KeysRenewed,
         Fault::OperatorClears,
+        Fault::StrangerAsks,
     ];
 
     /// Kinds under which whoever speaks may go on.

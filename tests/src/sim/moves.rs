@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::run::Life;
-use crate::world::{Doing, Node, PEER_PORT};
+use crate::world::{Doing, Node, PEER_PORT, Stranger};
 use ipc::register::memory::UnknownOutcome;
 use tcp_ha::core::Readiness;
 use tcp_ha::engine::ConnectionId;
@@ -54,6 +54,7 @@ impl Life {
         let fault = self.dice.pick(Fault::CONDITIONS);
         let met = match fault {
             Fault::KeysRenewed => self.world.renew_keys(),
+            Fault::StrangerAsks => self.let_a_stranger_ask(),
             Fault::StandbyDies | Fault::StandbyHangs | Fault::NodeJoins => {
                 self.meet_at_nodes(fault)
             }
@@ -78,6 +79,14 @@ impl Life {
         if met {
             self.meet(fault);
         }
+    }
+
+    fn let_a_stranger_ask(&mut self) -> bool {
+        let mut stranger = Stranger::new(self.world.scenario.family);
+        for octets in stranger.solicitation() {
+            self.world.inject(octets);
+        }
+        true
     }
 
     fn meet_at_nodes(&mut self, fault: Fault) -> bool {

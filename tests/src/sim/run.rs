@@ -129,6 +129,7 @@ impl Life {
         world.mixes_versions = Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         world.onlooker.late_us = LATE_US;
         world.wishes.closes_after_peer = true;
+        world.wishes.ends_the_other = dice.one_in(3);
         world.wishes.supplies_late = dice.below(20) as u32;
         if !dice.one_in(4) {
             world.segment.learned = Some(Default::default());

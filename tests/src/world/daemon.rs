@@ -2,10 +2,10 @@
 
 use super::keys::{self, Generation};
 use super::model::{Model, Part, parts, unpack};
-use super::scenario::{MUCH, Opener, Says, Scenario};
+use super::scenario::{MUCH, Opener, Says, Scenario, Signing};
 use std::collections::{BTreeMap, VecDeque};
 use tcp_ha::core::{Active, Digest, NodeEvent, Promotion, SendMode};
-use tcp_ha::engine::{ConnectionId, ReceiveMode};
+use tcp_ha::engine::{ConnectionId, ReceiveMode, State};
 
 /// Octets answered in one call where the service has no messages.
 const CHUNK: usize = 16_384;
@@ -44,6 +44,8 @@ pub struct Wishes {
     pub keeps_its_state: bool,
     /// It supplies regenerated octets so many turns late.
     pub supplies_late: u32,
+    /// Who has taken over ends the other, if it still lives.
+    pub ends_the_other: bool,
     /// The keys that it is to have set.
     pub generation: Generation,
 }
@@ -246,7 +248,13 @@ impl Daemon {
         if self.scenario.opener != Opener::Pair || self.wishes.closes {
             return;
         }
-        let there = active.engine().connections().count();
+        // A peer that has forgotten a signed connection cannot reset it: its end may be long in coming.
+        let signed = self.scenario.signing == Signing::Ao;
+        let engine = active.engine();
+        let infos = engine.connections().filter_map(|id| engine.connection(id));
+        let there = infos
+            .filter(|info| !(signed && info.state == State::LastAck))
+            .count();
         for _ in there..self.scenario.clients {
             let local = std::net::SocketAddr::new(self.scenario.family.pair(), 0);
             let options = self.scenario.options();
@@ -474,6 +482,8 @@ impl Daemon {
             } else {
                 stream.model = Model::at(start.read, start.snd_end);
             }
+            // What the peer has acknowledged need not be said again.
+            stream.model.acknowledged(start.snd_una);
             if self.regenerates() {
                 assert!(stream.whole, "only a whole replica can say it again");
                 let octets = stream.model.said_since(start.snd_una);

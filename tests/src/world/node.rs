@@ -419,6 +419,11 @@ impl World {
             node.doing = Doing::Standby(standby);
             return;
         }
+        #[cfg(feature = "planted")]
+        if tcp_ha_planted::is_on(tcp_ha_planted::Planted::KilledBeforeSwap) {
+            self.end_the_other(at, standby.remote());
+        }
+        let node = &mut self.nodes[at];
         match standby.claim(&self.moody) {
             Claim::Won(tenure) => self.promote(at, *standby, tenure),
             Claim::Lost => {
@@ -433,7 +438,8 @@ impl World {
     }
 
     fn promote(&mut self, at: usize, standby: Standby, tenure: Tenure) {
-        let former = named(&self.nodes, standby.remote());
+        let overtaken = standby.remote();
+        let former = named(&self.nodes, overtaken);
         let promotion = standby.promote(
             tenure,
             Arc::new(self.moody.clone()),
@@ -457,6 +463,23 @@ impl World {
         node.doing = Doing::Active(Box::new(active));
         self.takeovers += 1;
         self.cut_channel_of(at);
+        if self.wishes.ends_the_other {
+            self.end_the_other(at, overtaken);
+        }
+    }
+
+    /// A courtesy, never the fence (I3): who has the epoch ends who had it before.
+    fn end_the_other(&mut self, at: usize, other: Incarnation) {
+        let Some(other) = named(&self.nodes, other).filter(|other| self.nodes[*other].alive) else {
+            return;
+        };
+        let entry = self.register.peek();
+        if entry.is_none_or(|entry| entry.active != self.nodes[at].me) {
+            let wrong = format!("node {at} ends node {other} and has not won the epoch");
+            self.fail("speaker", wrong);
+        }
+        self.trace_move(other, "is ended");
+        self.kill(other);
     }
 
     /// What the former active had called ready must speak again on the survivor; what it had not is excused.
@@ -500,7 +523,9 @@ impl World {
             }
             node.daemon.serve(&mut active, now_us);
         }
+        let lsns = active.lsns();
         active.handle_timeout(now_us);
+        self.look_at_pairing(at, &active, lsns);
         let before = active.lsns();
         active.close_batch(now_us);
         if active.lsns() != before {
@@ -526,6 +551,16 @@ impl World {
             self.trace_move(at, "is silent for ever");
         } else {
             node.doing = Doing::Active(active);
+        }
+    }
+
+    /// A pair is made when the standby holds everything; `lsns` is how far the log was.
+    fn look_at_pairing(&mut self, at: usize, active: &Active, (last, acknowledged): (Lsn, Lsn)) {
+        // A swap of unknown outcome was seen in the register before the active knew of it.
+        let swapped = self.onlooker.epoch() < Some(active.epoch());
+        if swapped && active.paired_with().is_some() && acknowledged != last {
+            let wrong = format!("node {at} pairs at LSN {last}, {acknowledged} is acknowledged");
+            self.fail("pairing", wrong);
         }
     }
 

@@ -66,7 +66,7 @@ impl Connection {
             let position = ends.irs.position(segment.header.seq, near);
             // Before the SYN there was nothing that could be signed.
             let position = position.ok_or(DropReason::BadSignature)?;
-            extension = sequence_extension(ends.irs, position);
+            extension = self.extension(ends.irs, position);
         }
         self.signer.verify(&ends, extension, segment, octets)?;
         self.follow_key(segment);
@@ -106,6 +106,14 @@ impl Connection {
     pub(crate) fn send_extension(&self, seq: SeqNum) -> u32 {
         let iss = self.identity.iss;
         let position = iss.position(seq, self.send.max);
-        position.map_or(0, |position| sequence_extension(iss, position))
+        position.map_or(0, |position| self.extension(iss, position))
+    }
+
+    fn extension(&self, initial: SeqNum, position: u64) -> u32 {
+        // Only a survivor has such a floor.
+        if planted!(AoExtensionLost) && self.rtt.tsecr_floor.is_some() {
+            return 0;
+        }
+        sequence_extension(initial, position)
     }
 }

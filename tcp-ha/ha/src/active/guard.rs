@@ -160,6 +160,11 @@ impl Active {
     }
 
     pub(super) fn fence(&mut self, reason: Fenced) {
+        if planted!(ResumedAnswersArp) {
+            self.gate.shut();
+            self.guard = Guard::Breaking { retry_us: u64::MAX };
+            return;
+        }
         self.gate.fence();
         if planted!(FencedSpeaks) {
             self.guard = Guard::Solo;
@@ -245,7 +250,7 @@ impl Active {
         if (!synced && patient) || mono_us < self.pair_after_us {
             return;
         }
-        if !self.is_drained() {
+        if !self.is_drained() && !planted!(PairedUndrained) {
             self.wait_to_pair(mono_us);
             return;
         }
