@@ -207,12 +207,15 @@ impl Monotonic {
             {
                 return Err(format!("ISN went back from {iss} to {}", seen.seq));
             }
-            *flow = Flow {
-                scale: seen.scale.unwrap_or(0),
-                iss: Some(seen.seq),
-                opening: !seen.has_ack(),
-                ..Flow::default()
-            };
+            // One that comes again changes nothing: the other side may have answered meanwhile.
+            if flow.iss != Some(seen.seq) {
+                *flow = Flow {
+                    scale: seen.scale.unwrap_or(0),
+                    iss: Some(seen.seq),
+                    opening: !seen.has_ack(),
+                    ..Flow::default()
+                };
+            }
         }
         flow.closes |= seen.fin();
         if let (Some(tsval), Some(last)) = (seen.tsval, flow.tsval)
