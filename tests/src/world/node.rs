@@ -523,9 +523,12 @@ impl World {
             }
             node.daemon.serve(&mut active, now_us);
         }
-        let lsns = active.lsns();
+        let alone = active.paired_with().is_none();
+        let before = alone.then(|| (self.register.peek(), active.lsns()));
         active.handle_timeout(now_us);
-        self.look_at_pairing(at, &active, lsns);
+        if let Some((entry, lsns)) = before {
+            self.look_at_pairing(at, &active, entry, lsns);
+        }
         let before = active.lsns();
         active.close_batch(now_us);
         if active.lsns() != before {
@@ -554,10 +557,16 @@ impl World {
         }
     }
 
-    /// A pair is made when the standby holds everything; `lsns` is how far the log was.
-    fn look_at_pairing(&mut self, at: usize, active: &Active, (last, acknowledged): (Lsn, Lsn)) {
-        // A swap of unknown outcome was seen in the register before the active knew of it.
-        let swapped = self.onlooker.epoch() < Some(active.epoch());
+    /// A pair is made when the standby holds everything; `before` is what the register said, `lsns` how far the log was.
+    fn look_at_pairing(
+        &mut self,
+        at: usize,
+        active: &Active,
+        before: Option<Entry>,
+        (last, acknowledged): (Lsn, Lsn),
+    ) {
+        // After a swap of unknown outcome the register said so before the active knew.
+        let swapped = before.is_some_and(|entry| entry.epoch < active.epoch());
         if swapped && active.paired_with().is_some() && acknowledged != last {
             let wrong = format!("node {at} pairs at LSN {last}, {acknowledged} is acknowledged");
             self.fail("pairing", wrong);

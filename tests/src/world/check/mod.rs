@@ -13,7 +13,6 @@ pub(super) use promise::{Promise, promises};
 
 use super::node::Node;
 use crate::wire::{self, Monotonic};
-use ipc::Epoch;
 use ipc::register::MemoryRegister;
 use reach::Reach;
 use speaker::{Speaker, Speaks};
@@ -38,11 +37,6 @@ impl Onlooker {
     /// Looks at the register.
     pub(super) fn notice(&mut self, register: &MemoryRegister, now_us: u64) {
         self.speaker.notice(register, now_us);
-    }
-
-    /// The epoch that the register had when it was looked at last.
-    pub(super) fn epoch(&self) -> Option<Epoch> {
-        self.speaker.epoch()
     }
 
     /// Looks at a frame of node `at`.

@@ -2,7 +2,7 @@
 
 use super::super::node::{Doing, Node};
 use ipc::register::MemoryRegister;
-use ipc::{Entry, Epoch, Incarnation};
+use ipc::{Entry, Incarnation};
 
 /// See the module's text.
 #[derive(Default)]
@@ -52,10 +52,6 @@ impl Speaker {
             "it speaks in epoch {}, which belongs to {}",
             entry.epoch, entry.active
         ))
-    }
-
-    pub(super) fn epoch(&self) -> Option<Epoch> {
-        self.entry.map(|entry| entry.epoch)
     }
 
     /// Notes since when the register says what it says.
