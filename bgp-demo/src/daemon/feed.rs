@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tcp_ha::{How, StackEvent, TcpStream};
+use tcp_ha::{ConnectionId, How, StackEvent, TcpStream};
 use tracing::{debug, error, info};
 
 use super::connections::{self, Connection};
@@ -29,6 +29,14 @@ impl Driver {
                     .unwrap_or_default();
                 self.stack.sync(records);
             }
+            StackEvent::AuditRequested { id } => {
+                if let (Some(id), Some(speaker)) = (id, &mut self.speaker)
+                    && let Some(said) = speaker.audit(ConnId(id.0))
+                {
+                    self.stack.audit(Some(id), said);
+                }
+            }
+            StackEvent::Audit { id, data } => self.audit(id, &data),
             StackEvent::Protection { id, readiness } => debug!(%id, %readiness, "protection"),
             StackEvent::Standby => {
                 info!("standby: following the active");
@@ -76,6 +84,24 @@ impl Driver {
             StackEvent::Ended { reason } => return Err(DaemonEnded::Failed(reason)),
         }
         Ok(())
+    }
+
+    /// The live speaker's word on a session.
+    fn audit(&mut self, id: Option<ConnectionId>, said: &[u8]) {
+        let (Some(id), Some(replica)) = (id, self.replica()) else {
+            return;
+        };
+        match replica.replica_agrees(ConnId(id.0), said) {
+            Ok(true) => {}
+            Ok(false) => {
+                error!(%id, "the replica's tables differ");
+                self.stack.replica_differs(Some(id));
+            }
+            Err(error) => {
+                error!(%id, %error, "an audit is not understood");
+                self.stack.replica_differs(Some(id));
+            }
+        }
     }
 
     fn replica(&mut self) -> Option<&mut Speaker> {

@@ -3,6 +3,7 @@
 //! A record is one octet of kind and a body, big-endian, at most [`RECORD_OCTETS_MAX`] long. Routes travel as synthesized UPDATE messages with
 //! 4-octet AS numbers, packed by attributes. A dump of a connection is one `DUMP_BEGIN`, any number of `DUMP_IN` and `DUMP_OUT`, one `DUMP_END`.
 
+mod audit;
 mod load;
 mod octets;
 mod session;

@@ -40,6 +40,17 @@ impl AdjRibIn {
         self.routes.len() == 0
     }
 
+    /// The routes after a prefix, in the order of [`AdjRibIn::iter`]; all of them where there is none.
+    pub fn iter_after(
+        &self,
+        prefix: Option<Prefix>,
+    ) -> Box<dyn Iterator<Item = (Prefix, &Attributes)> + '_> {
+        match prefix {
+            Some(prefix) => Box::new(self.routes.iter_from(&prefix, false)),
+            None => Box::new(self.routes.iter()),
+        }
+    }
+
     /// All routes, IPv4 first, by prefix.
     pub fn iter(&self) -> impl Iterator<Item = (Prefix, &Attributes)> {
         self.routes.iter()

@@ -4,6 +4,8 @@
 //! else, and how far the first walk through Loc-RIB has come. So the memory of a session is that of its backlog, the difference that a takeover has to
 //! send is always at hand, and nothing equal can be told twice.
 
+mod window;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;

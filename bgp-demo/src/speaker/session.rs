@@ -87,6 +87,8 @@ pub(crate) struct Session {
     pub(crate) loading: Option<Loading>,
     /// Replica: octets are missing; the connection cannot be taken over.
     pub(crate) broken: bool,
+    /// The last prefix that an audit has covered; none where the next begins at the tables' first.
+    pub(crate) audited_upto: Option<Prefix>,
     /// The caller has no connection any more.
     pub(crate) gone: bool,
     pub(crate) hold_at: Option<Instant>,
@@ -121,6 +123,7 @@ impl Session {
             closing: false,
             loading: None,
             broken: false,
+            audited_upto: None,
             gone: false,
             hold_at: None,
             keepalive_at: None,

@@ -51,6 +51,10 @@ pub(crate) enum Command {
         id: Option<ConnectionId>,
         records: Vec<Bytes>,
     },
+    Audit {
+        id: Option<ConnectionId>,
+        data: Bytes,
+    },
     Supply {
         id: ConnectionId,
         offset: u64,
@@ -83,6 +87,8 @@ pub(crate) enum Control {
         wish: Wish,
         reply: oneshot::Sender<Result<(), String>>,
     },
+    /// The daemon's replica on this standby differs.
+    ReplicaDiffers(Option<ConnectionId>),
     /// The daemon's replica cannot follow.
     ReplicaFailed(String),
     Stop(oneshot::Sender<()>),

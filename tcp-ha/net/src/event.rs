@@ -39,6 +39,12 @@ pub enum StackEvent {
     },
     /// Active: a standby needs the daemon's own state that belongs to no connection; answer with [`Stack::sync`](crate::Stack::sync).
     NodeSyncRequested,
+    /// Active: an audit asks what the daemon has to say of its own state of a connection, or of that which belongs to none; answer with
+    /// [`Stack::audit`](crate::Stack::audit), or not at all.
+    AuditRequested {
+        /// The connection.
+        id: Option<ConnectionId>,
+    },
     /// Active: the protection of a connection changed.
     Protection {
         /// The connection.
@@ -82,6 +88,14 @@ pub enum StackEvent {
         /// The connection that it belongs to, if any.
         id: Option<ConnectionId>,
         /// The record.
+        data: Bytes,
+    },
+    /// Standby: what the active's daemon says of its own state at this place of the feed; a replica that does not agree says so by
+    /// [`Stack::replica_differs`](crate::Stack::replica_differs).
+    Audit {
+        /// The connection that it is about, if any.
+        id: Option<ConnectionId>,
+        /// As the daemon wrote it.
         data: Bytes,
     },
     /// Standby: the active's daemon closed the connection, or it was deleted.

@@ -174,6 +174,19 @@ impl Stack {
             .control(Control::ReplicaFailed(what.to_owned()));
     }
 
+    /// What the replica is to compare with its own state at this place of the calls: the answer to
+    /// [`StackEvent::AuditRequested`](crate::StackEvent::AuditRequested).
+    pub fn audit(&self, id: Option<ConnectionId>, data: impl Into<Bytes>) {
+        let data = data.into();
+        self.commands.call(Command::Audit { id, data });
+    }
+
+    /// The daemon's replica on this standby does not agree with a [`StackEvent::Audit`](crate::StackEvent::Audit): the connection's protection
+    /// goes down, and it is brought here anew; all of it where it belongs to no connection. Without effect on a node that is no standby.
+    pub fn replica_differs(&self, id: Option<ConnectionId>) {
+        self.commands.control(Control::ReplicaDiffers(id));
+    }
+
     /// Ends the node: a standby resigns first, an active simply falls silent.
     pub async fn stop(&self) {
         let (reply, answer) = oneshot::channel();

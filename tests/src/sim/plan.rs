@@ -43,7 +43,7 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
             interval: Duration::from_millis(50),
             probes: 200,
         }),
-        limits: limits(dice, &pair_tcp),
+        limits: limits(seed, dice, &pair_tcp),
         stacks: dice.pick(&[Stacks::Engine, Stacks::Small, Stacks::Both, Stacks::Both]),
         wraps: dice.one_in(2),
         says: match dice.pick(&[Says::Twisted, Says::Twisted, Says::Little, Says::Much]) {
@@ -99,7 +99,7 @@ fn tcp(dice: &mut Dice) -> Config {
     }
 }
 
-fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
+fn limits(seed: u64, dice: &mut Dice, tcp: &Config) -> NodeLimits {
     // A log that cannot take in the snapshots of all connections would never let a standby join.
     let log_octets = 16 * (tcp.send_capacity + tcp.receive_capacity) + 20_000;
     NodeLimits {
@@ -110,7 +110,8 @@ fn limits(dice: &mut Dice, tcp: &Config) -> NodeLimits {
         log_octets: dice.pick(&[log_octets, 1 << 20]),
         sync_octets: dice.pick(&[600, 1 << 20]),
         application_sync_us: 400_000,
-        audit_interval_us: 200_000,
+        // Now and then audits follow each other at once.
+        audit_interval_us: if seed % 8 == 3 { 5_000 } else { 200_000 },
         audit_connections: 2,
         ..NodeLimits::default()
     }

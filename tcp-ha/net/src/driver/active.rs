@@ -232,6 +232,7 @@ impl Driver {
                 self.sync(active, id, &records);
                 Ok(())
             }
+            Command::Audit { id, data } => active.application_audit(id, &data),
             Command::Supply { id, offset, data } => active.supply(mono_us, id, offset, &data),
             Command::Protect { id, protection } => {
                 active.protect(mono_us, id, protection);
@@ -307,6 +308,7 @@ impl Driver {
                 }
                 NodeEvent::SyncRequested { id } => self.tell(StackEvent::SyncRequested { id }),
                 NodeEvent::NodeSyncRequested => self.tell(StackEvent::NodeSyncRequested),
+                NodeEvent::AuditRequested { id } => self.tell(StackEvent::AuditRequested { id }),
                 NodeEvent::Protection { id, readiness } => {
                     self.tell(StackEvent::Protection { id, readiness })
                 }

@@ -267,6 +267,10 @@ impl Driver {
                     moved |= answer.is_ok();
                     let _ = reply.send(answer);
                 }
+                Control::ReplicaDiffers(id) => {
+                    self.replica_differs(id);
+                    moved = true;
+                }
                 Control::ReplicaFailed(what) => {
                     self.replica_failed(&what);
                     moved = true;

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tcp_ha_core::{Claim, NodeEvent, Promotion, Standby, StandbyEnd, Standing};
+use tcp_ha_engine::ConnectionId;
 
 /// How long an unreachable register is left alone before the epoch is claimed again.
 const RETRY_US: u64 = 5_000;
@@ -178,6 +179,7 @@ impl Driver {
                     StackEvent::Sent { id, offset, data }
                 }
                 NodeEvent::ReplicaRecord { id, data } => StackEvent::Record { id, data },
+                NodeEvent::ReplicaAudit { id, data } => StackEvent::Audit { id, data },
                 NodeEvent::ReplicaClosed { id } => StackEvent::Closed { id },
                 _ => continue,
             };
@@ -299,6 +301,17 @@ impl Driver {
             }
             // Its role has changed since.
             other => self.doing = other,
+        }
+    }
+
+    /// The daemon's replica on this standby differs; the active brings it up to date anew.
+    pub(super) fn replica_differs(&mut self, id: Option<ConnectionId>) {
+        if let Doing::Standby(shadowing) = &mut self.doing {
+            shadowing.standby.replica_differs(id);
+            if let Some(channel) = &mut self.channel {
+                let written = channel.write(shadowing.standby.ipc_outgoing());
+                shadowing.standby.ipc_advance(written);
+            }
         }
     }
 
