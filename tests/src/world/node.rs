@@ -21,6 +21,7 @@ use tcp_ha::core::{
 use tcp_ha::engine::{Engine, Secrets};
 use tcp_ha::link::LinkAddress;
 use tcp_ha::link::host::{Host, HostConfig};
+use tcp_ha::{Moment, Status};
 
 /// What a node does.
 pub enum Doing {
@@ -56,6 +57,8 @@ pub struct Node {
     pub ended: Option<StandbyEnd>,
     /// Connections that it did not take over.
     pub left_behind: usize,
+    /// What it said of itself when it was fenced.
+    pub last_words: Option<Status>,
     /// The channel to its standby ended while it was stopped, and this still waits in it.
     channel_ended: Option<Vec<u8>>,
     /// The connections that it had called ready when it handed over.
@@ -81,6 +84,7 @@ impl Node {
             versions: Versions::SPOKEN,
             ended: None,
             left_behind: 0,
+            last_words: None,
             channel_ended: None,
             promised: Vec::new(),
             rests_until_us: 0,
@@ -119,6 +123,22 @@ impl Node {
         does + hangs + &ended
     }
 
+    fn begun_status(&self) -> Status {
+        Status::joining("node", self.me.to_string())
+    }
+
+    /// What it says of itself at local time `now_us`, as its operators see it; the last words of one that is fenced.
+    pub fn status(&self, now_us: u64) -> Status {
+        let mut status = self.begun_status();
+        match &self.doing {
+            Doing::Joining => {}
+            Doing::Standby(standby) => status.tell_standby(standby, moment(now_us)),
+            Doing::Active(active) => status.tell_active(active, moment(now_us)),
+            Doing::Fenced => return self.last_words.clone().unwrap_or(status),
+        }
+        status
+    }
+
     pub(super) fn runs(&self) -> bool {
         self.alive && !self.suspended
     }
@@ -145,6 +165,14 @@ impl Node {
             software: "world".to_owned(),
             versions: self.versions,
         }
+    }
+}
+
+/// The nodes' clocks show the time since the world's epoch.
+fn moment(now_us: u64) -> Moment {
+    Moment {
+        mono_us: now_us,
+        unix_us: now_us,
     }
 }
 
@@ -550,6 +578,9 @@ impl World {
             if fenced == Fenced::HandedOver {
                 node.promised = promises(&active);
             }
+            let mut status = node.begun_status();
+            status.tell_active(&active, moment(now_us));
+            node.last_words = Some(status);
             node.doing = Doing::Fenced;
             self.trace_move(at, "is silent for ever");
         } else {
