@@ -159,9 +159,115 @@ fn marked_and_regenerated_survive_together() {
     survives_a_cut_after_every_turn(&both(), 60, 3);
 }
 
+/// What the service says is recorded by nobody.
+fn receive_only() -> Scenario {
+    Scenario {
+        octets: 2_000,
+        per_turn: 200,
+        protection: Some(Protection {
+            application_sync: true,
+            ..Protection::receive_only()
+        }),
+        ..Scenario::default()
+    }
+}
+
+/// Whether the peer has acknowledged everything that the service wrote.
+fn is_quiet(world: &World) -> bool {
+    let engine = world.speaker().engine();
+    let mut connections = engine.connections().filter_map(|id| engine.connection(id));
+    connections.all(|info| info.snd_una == info.snd_end)
+}
+
+#[test]
+fn receive_only_survives_wherever_the_peer_has_what_was_said() {
+    let (mut quiet, mut loud, mut lost) = (0, 0, 0);
+    for cut_after in 0..60 {
+        let mut world = World::paired(receive_only());
+        world.finish();
+        world.run_for(200_000);
+        world.peer.send_more(3_000);
+        world.turns(cut_after);
+        let was_quiet = is_quiet(&world);
+        world.onlooker.monotonic.resets_allowed = !was_quiet;
+        world.kill_active();
+        world.run_until("a takeover", |world| world.takeovers == 1);
+        world.run_until("an end", |world| world.peer.done() || world.peer.lost());
+        if world.peer.lost() {
+            assert!(!was_quiet, "nothing was missing after {cut_after} turns");
+            lost += 1;
+            continue;
+        }
+        if was_quiet {
+            quiet += 1;
+        } else {
+            loud += 1;
+        }
+        // The survivor protects it as it was protected before.
+        world.onlooker.monotonic.resets_allowed = false;
+        world.add_node();
+        world.run_until("a pair again", |world| world.all_ready() && is_quiet(world));
+        world.fail_over();
+        world.peer.send_more(2_000);
+        world.finish();
+    }
+    let outcomes = [quiet, loud, lost];
+    assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
+}
+
+#[test]
+fn receive_only_ends_what_the_peer_lacks_and_says_so_in_time() {
+    let mut world = World::paired(receive_only());
+    world.finish();
+    world.run_for(200_000);
+    // What is said from now on never leaves: the acknowledgements of the standby do not come.
+    world.channel().to_active.held = true;
+    world.peer.send_more(1_000);
+    world.run_for(5_000);
+    assert!(!is_quiet(&world));
+    world.onlooker.monotonic.resets_allowed = true;
+    world.kill_active();
+    world.run_until("a takeover", |world| world.takeovers == 1);
+    let since_us = world.now_us;
+    assert_eq!(
+        world.speaker().engine().connections().count(),
+        1,
+        "the peer is asked first"
+    );
+    world.run_until("the reset", |world| world.peer.lost());
+    let took_us = world.now_us - since_us;
+    assert!((2_900_000..3_100_000).contains(&took_us), "{took_us} us");
+}
+
+#[test]
+fn receive_only_leaves_behind_what_was_never_sent() {
+    let mut scenario = receive_only();
+    scenario.octets = 60_000;
+    scenario.per_turn = 4_000;
+    scenario.peer_tcp.receive_capacity = 4_000;
+    let mut world = World::paired(scenario);
+    world.peer.reads = false;
+    world.run_for(300_000);
+    assert!(!is_quiet(&world), "the peer's window is shut");
+    world.onlooker.monotonic.resets_allowed = true;
+    let survivor = world.fail_over();
+    assert_eq!(world.nodes[survivor].left_behind, 1);
+    world.peer.reads = true;
+    world.run_until("the reset", |world| world.peer.lost());
+}
+
+#[test]
+fn receive_only_is_told_in_the_status() {
+    let world = World::paired(receive_only());
+    let status = world.nodes[0].status(world.now_us);
+    let connection = &status.connections[0];
+    assert_eq!(connection.mode.as_deref(), Some("receive logged only"));
+    assert_eq!(connection.readiness.state, "ready");
+}
+
 #[test]
 fn regenerated_octets_never_travel() {
-    for scenario in [regenerated(), both()] {
+    for scenario in [regenerated(), both(), receive_only()] {
         let mut world = World::new(scenario.clone());
         world.add_node();
         world.turn();
@@ -171,7 +277,7 @@ fn regenerated_octets_never_travel() {
         world.peer.connect(world.now_us);
         world.finish();
         assert!(
-            world.channel().octets_to_standby > 90_000,
+            world.channel().octets_to_standby > scenario.octets,
             "what was received did travel"
         );
     }

@@ -111,9 +111,38 @@ fn driven_to(reason: DownReason) -> (World, Told) {
         | DownReason::ShareExceeded
         | DownReason::TooLarge
         | DownReason::OperatorCleared
-        | DownReason::AuditFailed
-        | DownReason::NotCarried => (alone_of_its_kind(reason), Connection),
+        | DownReason::AuditFailed => (alone_of_its_kind(reason), Connection),
+        DownReason::NotCarried => (not_carried(), Connection),
     }
+}
+
+/// Only a version above the first has what the first cannot carry.
+#[cfg(feature = "schema-v2")]
+fn not_carried() -> World {
+    use ipc::schema::{Version, Versions};
+    let mut world = World::new(busy());
+    world.versions = Versions::SPOKEN;
+    world.add_node();
+    world.turn();
+    world.versions = Versions::only(Version::V1);
+    world.add_node();
+    world.peer.connect(world.now_us);
+    world.run_until("ready connections", World::all_ready);
+    let (now_us, id) = (world.now_us, first(&world));
+    let set = world.speaker_mut().set_trial(now_us, id, 7);
+    set.expect("a live connection");
+    until(&mut world, DownReason::NotCarried);
+    world
+}
+
+#[cfg(not(feature = "schema-v2"))]
+fn not_carried() -> World {
+    unreachable!("this build speaks version 1 alone, which carries everything")
+}
+
+/// Whether a node of this build can come to it.
+fn is_met(reason: DownReason) -> bool {
+    reason != DownReason::NotCarried || cfg!(feature = "schema-v2")
 }
 
 fn before_the_pair(reason: DownReason) -> World {
@@ -175,6 +204,7 @@ fn hello_of_another_version(world: &World) -> Vec<u8> {
         config_digest: [0; 32],
         heartbeat_us: 5_000,
         software: "another".to_owned(),
+        heard: None,
     };
     codec::encode_into(&hello, &mut body).expect("a message");
     let header = FrameHeader {
@@ -377,7 +407,7 @@ fn alone_of_its_kind(reason: DownReason) -> World {
 
 #[test]
 fn every_reason_is_told_with_its_count_and_its_time() {
-    for reason in DownReason::ALL {
+    for reason in DownReason::ALL.into_iter().filter(|it| is_met(*it)) {
         let (world, told) = driven_to(reason);
         let (document, scope) = match told {
             Node(at) => (status(&world, at), "the node"),
@@ -468,4 +498,50 @@ fn the_standby_tells_how_far_it_is() {
     }
     let all = ["none", "ready", "tcp-initial-sync", "tcp-second-phase"];
     assert_eq!(seen, all.map(str::to_owned).into());
+}
+
+/// The rows of the page's table of reasons, as cells.
+fn documented() -> Vec<Vec<String>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/readiness.md");
+    let text = std::fs::read_to_string(page).expect("the page can be read");
+    let reasons = text.split("## The reasons").nth(1).expect("a chapter");
+    let reasons = reasons.split("\n## ").next().expect("its text");
+    let rows = reasons.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells = row.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    })
+    .collect()
+}
+
+#[test]
+fn the_page_has_every_reason_with_its_sentence_and_what_ends_it() {
+    let rows = documented();
+    let told: Vec<[&str; 3]> = rows
+        .iter()
+        .map(|row| [row[0].trim_matches('`'), row[2].as_str(), row[4].as_str()])
+        .collect();
+    let texts = DownReason::ALL.map(|reason| {
+        let (text, remedy) = (reason.to_string(), reason.remedy().to_string());
+        (reason.name(), text, remedy)
+    });
+    let expected: Vec<[&str; 3]> = texts
+        .iter()
+        .map(|(name, text, remedy)| [*name, text.as_str(), remedy.as_str()])
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_page_has_the_bounds_by_name() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/readiness.md");
+    let text = std::fs::read_to_string(page).expect("the page can be read");
+    let limits = format!("{:?}", NodeLimits::default());
+    let bounds = text.split("## Bounds").nth(1).expect("a chapter");
+    for row in bounds.lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split('|').nth(1).expect("a cell");
+        for name in names.split('`').skip(1).step_by(2) {
+            assert!(limits.contains(&format!("{name}: ")), "no bound {name}");
+        }
+    }
 }

@@ -96,6 +96,9 @@ pub enum SendMode {
     Logged,
     /// Only sizes travel; the daemon supplies bit-identical octets from SND.UNA on after a takeover.
     Regenerated,
+    /// Only sizes travel, and nobody can say the octets again: protection of what is received alone. After a takeover the peer's word
+    /// decides whether it has all that was sent.
+    Unrecorded,
 }
 
 /// A connection as the standby first hears of it.

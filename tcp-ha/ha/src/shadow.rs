@@ -65,10 +65,36 @@ impl ShadowConnection {
         self.state.lifecycle.user_closed && !hollow
     }
 
+    /// What became of octets that were written and not acknowledged, where nobody recorded them.
+    pub(crate) fn unrecorded(&self) -> Unrecorded {
+        let send = &self.state.send;
+        let (una, max) = (una_offset(&self.state), stream_offset(send.max));
+        let end = stream_offset(send.end);
+        if self.send_mode != SendMode::Unrecorded || una == end {
+            return Unrecorded::Nothing;
+        }
+        if max < end {
+            Unrecorded::Unsent
+        } else {
+            Unrecorded::Sent { upto: end }
+        }
+    }
+
     /// Octets held of each direction: received, sent.
     pub fn octets_held(&self) -> (u64, u64) {
         (self.received.len(), self.sent.len())
     }
+}
+
+/// Outbound octets that no survivor can say again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unrecorded {
+    /// There are none.
+    Nothing,
+    /// All of them were sent: the peer may have them, up to this stream offset.
+    Sent { upto: u64 },
+    /// Some never were: the stream has a hole for ever.
+    Unsent,
 }
 
 /// Records that contradict what the shadow holds. The standby resigns: a shadow that differs is no protection.

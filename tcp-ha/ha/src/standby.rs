@@ -378,6 +378,7 @@ impl Standby {
         let mut active = Active::new(parts);
         active.took_over();
         active.speak_again(mono_us, TIMESTAMP_JUMP_MS);
+        active.put_on_probation(mono_us, survivor.on_probation);
         #[cfg(feature = "schema-v2")]
         active.set_trial_note(self.shadow.trial());
         for (id, connection) in self.shadow.connections() {

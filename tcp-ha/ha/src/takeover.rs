@@ -5,7 +5,7 @@ mod planted;
 
 use crate::readiness::Readiness;
 use crate::record::SendMode;
-use crate::shadow::Shadow;
+use crate::shadow::{Shadow, Unrecorded};
 use tcp_ha_engine::{Config, ConnectionId, Engine, Instant, Secrets};
 use tcp_ha_link::LinkAddress;
 use tcp_ha_link::host::Host;
@@ -34,6 +34,8 @@ pub struct Survivor {
     pub taken: Vec<ConnectionId>,
     /// Those that the active's daemon had closed already, and whose octets are all here: they finish by themselves.
     pub finishing: Vec<ConnectionId>,
+    /// Connections of which the peer must still show that it has all that was sent, up to this stream offset: nobody recorded it.
+    pub on_probation: Vec<(ConnectionId, u64)>,
     /// Connections that were not ready.
     pub left_behind: Vec<LeftBehind>,
     /// The shared secrets.
@@ -54,6 +56,7 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         engine.set_security(shadow.security().clone());
     }
     let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
+    let mut on_probation = Vec::new();
     let mut last_id = shared.next_id;
     for (id, connection) in shadow.connections() {
         last_id = last_id.max(id.0);
@@ -64,6 +67,17 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
                 reason: connection.readiness.to_string(),
             });
             continue;
+        }
+        match connection.unrecorded() {
+            Unrecorded::Nothing => {}
+            Unrecorded::Sent { upto } => on_probation.push((id, upto)),
+            Unrecorded::Unsent => {
+                left_behind.push(LeftBehind {
+                    id,
+                    reason: "octets that were written and not sent were not recorded".to_owned(),
+                });
+                continue;
+            }
         }
         let received = connection.received.to_vec();
         let sent = connection.sent.to_vec();
@@ -96,6 +110,7 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         engine,
         taken,
         finishing,
+        on_probation,
         left_behind,
         secrets: shared.secrets(),
     })

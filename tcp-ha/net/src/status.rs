@@ -132,6 +132,8 @@ pub struct ConnectionStatus {
     pub reason: Option<String>,
     /// How far it is, since when, and how often it went down.
     pub readiness: ReadinessStatus,
+    /// Active: how it is protected, for instance `receive logged only`; `None` where it is not.
+    pub mode: Option<String>,
     /// Active: how its segments are signed, with the key ids in use; `None` where they are not.
     pub signing: Option<String>,
     /// Active: the main variables of TCP.

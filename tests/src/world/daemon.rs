@@ -108,8 +108,11 @@ impl Daemon {
             .is_some_and(|protection| protection.application_sync)
     }
 
-    fn regenerates(&self) -> bool {
-        regenerates(&self.scenario).is_some()
+    /// It says again what the peer has not acknowledged.
+    fn supplies(&self) -> bool {
+        self.scenario
+            .protection
+            .is_some_and(|protection| protection.send == SendMode::Regenerated)
     }
 
     /// Where its streams stand, for people.
@@ -484,7 +487,7 @@ impl Daemon {
             }
             // What the peer has acknowledged need not be said again.
             stream.model.acknowledged(start.snd_una);
-            if self.regenerates() {
+            if self.supplies() {
                 assert!(stream.whole, "only a whole replica can say it again");
                 let octets = stream.model.said_since(start.snd_una);
                 self.to_supply.push_back((id, start.snd_una, octets));
@@ -495,10 +498,11 @@ impl Daemon {
     }
 }
 
-/// The scenario, if the service says again what the peer has not acknowledged.
+/// The scenario, if the replica must know by itself what was said.
 fn regenerates(scenario: &Scenario) -> Option<&Scenario> {
     let send = scenario.protection.map(|protection| protection.send);
-    (send == Some(SendMode::Regenerated)).then_some(scenario)
+    send.is_some_and(|send| send != SendMode::Logged)
+        .then_some(scenario)
 }
 
 /// The first `len` octets.

@@ -2,6 +2,7 @@
 
 use super::Active;
 use super::guard::Guard;
+use super::protect::Protection;
 use crate::readiness::{DownCount, DownReason, Readiness, ReadinessHistory};
 use std::collections::BTreeMap;
 use tcp_ha_engine::ConnectionId;
@@ -29,6 +30,13 @@ impl Active {
         self.protected
             .get(&id)
             .map_or(Readiness::None, |protected| protected.readiness)
+    }
+
+    /// How a connection is to be protected, if it is.
+    pub fn protection(&self, id: ConnectionId) -> Option<Protection> {
+        self.protected
+            .get(&id)
+            .map(|protected| protected.protection)
     }
 
     /// How the readiness of the node as a whole went: ready while the register names a standby.

@@ -11,6 +11,7 @@ mod course;
 mod down;
 mod guard;
 mod link;
+mod probation;
 mod protect;
 mod security;
 mod share;
@@ -38,6 +39,7 @@ use ipc::refusal::SessionRefusals;
 use ipc::register::{Register, Tenure};
 use ipc::{Epoch, Incarnation, Lsn};
 use link::StandbyLink;
+use probation::Probation;
 use protect::Protected;
 pub use protect::Protection;
 use share::Shares;
@@ -147,6 +149,7 @@ pub struct Active {
     /// Connections on their way to ready.
     advancing: BTreeSet<ConnectionId>,
     resting: Resting,
+    probation: Probation,
     shares: Shares,
     listening: BTreeMap<ListenerId, Option<Protection>>,
     /// Active opens whose protection was asked for before they are established.
@@ -246,6 +249,7 @@ impl Active {
             protected: BTreeMap::new(),
             advancing: BTreeSet::new(),
             resting: Resting::default(),
+            probation: Probation::default(),
             shares: Shares::default(),
             listening: BTreeMap::new(),
             connecting: BTreeMap::new(),
@@ -338,6 +342,7 @@ impl Active {
         if self.timers_rest() {
             return;
         }
+        self.judge_probation(mono_us);
         let now = self.clock.now(mono_us);
         if self.engine.next_timeout().is_some_and(|at| at <= now) {
             self.engine.handle_timeout(now, &mut self.fx);
@@ -357,6 +362,7 @@ impl Active {
         let clocks = clocks.into_iter().flatten().map(|at| self.clock.local(at));
         clocks
             .chain(self.guard_timeout())
+            .chain(self.probation_timeout())
             .chain(self.audit_timeout())
             .chain(
                 self.standby

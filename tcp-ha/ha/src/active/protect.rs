@@ -8,6 +8,7 @@ use crate::readiness::{DownReason, Readiness};
 use crate::record::{Record, SendMode, SnapshotRecord};
 use crate::schema;
 use crate::shadow::ShadowConnection;
+use core::fmt;
 use ipc::Lsn;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Instant, ReceiveMode};
 
@@ -33,9 +34,33 @@ impl Default for Protection {
     }
 }
 
+impl Protection {
+    /// What is received is backed, what is sent is not recorded: a survivor goes on only where the peer has all that was sent.
+    pub fn receive_only() -> Protection {
+        Protection {
+            send: SendMode::Unrecorded,
+            ..Protection::default()
+        }
+    }
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let receive = match self.receive {
+            ReceiveMode::Logged => "receive logged",
+            ReceiveMode::Marked => "receive marked",
+        };
+        match self.send {
+            SendMode::Logged => write!(f, "{receive}, send logged"),
+            SendMode::Regenerated => write!(f, "{receive}, send regenerated"),
+            SendMode::Unrecorded => write!(f, "{receive} only"),
+        }
+    }
+}
+
 /// One protected connection.
 pub(super) struct Protected {
-    protection: Protection,
+    pub(super) protection: Protection,
     pub(super) readiness: Readiness,
     /// The standby has the daemon's state, or needs none.
     application_synced: bool,

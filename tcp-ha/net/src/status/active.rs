@@ -84,6 +84,7 @@ fn connection(active: &Active, info: &ConnectionInfo, moment: Moment) -> Connect
             || ReadinessStatus::now(readiness),
             |history| ReadinessStatus::of(history, moment),
         ),
+        mode: active.protection(info.id).map(|it| it.to_string()),
         signing: (info.signing != Signing::None).then(|| info.signing.to_string()),
         tcp: Some(TcpStatus::of(info)),
     }

@@ -28,6 +28,7 @@ impl Status {
                 protection: connection.readiness.to_string(),
                 reason: None,
                 readiness: ReadinessStatus::now(connection.readiness),
+                mode: None,
                 signing: None,
                 tcp: None,
             })
