@@ -2,7 +2,7 @@
 
 use ipc::certificates::{self, Order};
 use ipc::refusal::Refusal;
-use ipc::transport::tls::{Bound, Credentials};
+use ipc::transport::tls::{Bound, CredentialFiles, Credentials};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -59,9 +59,12 @@ impl World {
         }
     }
 
+    pub(super) fn files(&self, at: usize) -> CredentialFiles {
+        self.order.files(["a", "b"][at])
+    }
+
     pub(super) fn credentials(&self, at: usize) -> Credentials {
-        let files = self.order.files(["a", "b"][at]);
-        Credentials::load(&files, &self.order.pair).expect("credentials")
+        Credentials::load(&self.files(at), &self.order.pair).expect("credentials")
     }
 
     pub(super) fn register(&self) -> PathBuf {
