@@ -1,7 +1,8 @@
 //! Nodes as processes, on devices in memory.
+#![allow(dead_code)] // Each test takes what it needs.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -46,6 +47,10 @@ impl Dir {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("rp.toml"), SHARED).unwrap();
         Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -132,14 +137,15 @@ impl Rp {
     }
 
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal of this name.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let signal = format!("-{name}");
+        let status = Command::new("kill").args([&signal, &pid]).status();
+        assert!(status.unwrap().success());
     }
 
     /// Waits for its end.

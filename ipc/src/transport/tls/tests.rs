@@ -217,6 +217,49 @@ fn content_before_a_forged_record_is_read_and_then_the_stream_is_over() {
     assert!(far.read(&mut [0; 8]).is_err(), "for good");
 }
 
+/// Passes one connection on to `to`; tells what the one who connected said.
+fn recorder(to: std::net::SocketAddr) -> (std::net::SocketAddr, std::thread::JoinHandle<Vec<u8>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let recording = std::thread::spawn(move || {
+        let (mut near, _) = listener.accept().unwrap();
+        let mut far = TcpStream::connect(to).unwrap();
+        let (mut back, mut answers) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        let answering = std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
+        let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+        while let Ok(read) = near.read(&mut piece) {
+            if read == 0 || far.write_all(&piece[..read]).is_err() {
+                break;
+            }
+            said.extend_from_slice(&piece[..read]);
+        }
+        let _ = far.shutdown(std::net::Shutdown::Both);
+        let _ = answering.join();
+        said
+    });
+    (address, recording)
+}
+
+#[test]
+fn a_connection_that_is_played_back_is_a_broken_handshake() {
+    let pair = Pair::new("lab");
+    let listening = Listening::new(pair.node("a"));
+    let (address, recording) = recorder(listening.listener.address());
+    let mut dial = Dial::start(address, &pair.node("b")).unwrap();
+    let mut near = eventually("a connection", || dial.advance().unwrap());
+    let mut far = listening.accepted();
+    near.write(b"what must not count twice").unwrap();
+    assert_eq!(came(&mut far, 25), b"what must not count twice");
+    drop(near);
+    let said = recording.join().unwrap();
+    assert!(said.len() > 500, "{} octets", said.len());
+    let mut raw = TcpStream::connect(listening.listener.address()).unwrap();
+    raw.write_all(&said).unwrap();
+    listening.refused(Refusal::BrokenHandshake);
+    assert!(listening.listener.accept().is_err());
+    listening.lets_in(&pair.node("b"));
+}
+
 #[test]
 fn a_listener_that_is_dropped_frees_its_address_and_tells_who_calls() {
     let pair = Pair::new("lab");
