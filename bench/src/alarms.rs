@@ -63,39 +63,57 @@ pub struct Row {
     pub longest_silence_ms: f64,
 }
 
-/// Watches for so long.
+/// Watches all settings for so long, side by side, so that each lives through the same.
 ///
 /// # Errors
 /// The channel's.
-pub fn watch(lines: &Lines, setting: Setting, busy: usize, watch: Duration) -> io::Result<Row> {
+pub fn watch(
+    lines: &Lines,
+    settings: &[Setting],
+    busy: usize,
+    watch: Duration,
+) -> io::Result<Vec<Row>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let load: Vec<_> = (0..busy)
-        .map(|_| {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    core::hint::spin_loop();
-                }
-            })
-        })
+    let mut load = Vec::new();
+    for _ in 0..busy {
+        let stop = Arc::clone(&stop);
+        load.push(thread::spawn(move || keep_busy(&stop)));
+    }
+    let mut judges = Vec::new();
+    for &setting in settings {
+        let (active, standby) = lines.open(Kind::Tls)?;
+        let beating = Arc::clone(&stop);
+        load.push(thread::spawn(move || beat(active, setting, &beating)));
+        judges.push((
+            setting,
+            thread::spawn(move || judge(standby, setting, watch)),
+        ));
+    }
+    let seen: Vec<_> = judges
+        .into_iter()
+        .map(|(setting, judge)| (setting, judge.join()))
         .collect();
-    let (active, standby) = lines.open(Kind::Tls)?;
-    let beating = Arc::clone(&stop);
-    let active = thread::spawn(move || beat(active, setting, &beating));
-    let judged = thread::spawn(move || judge(standby, setting, watch)).join();
     stop.store(true, Ordering::Relaxed);
     for thread in load {
         let _ = thread.join();
     }
-    let _ = active.join();
-    let (alarms, longest) = judged.map_err(|_| io::Error::other("the judge failed"))??;
-    Ok(Row {
-        setting,
-        busy,
-        alarms,
-        an_hour: f64::from(alarms) * 3600.0 / watch.as_secs_f64(),
-        longest_silence_ms: longest.as_secs_f64() * 1e3,
-    })
+    let row = |(setting, judged): (Setting, thread::Result<io::Result<(u32, Duration)>>)| {
+        let (alarms, longest) = judged.map_err(|_| io::Error::other("the judge failed"))??;
+        Ok(Row {
+            setting,
+            busy,
+            alarms,
+            an_hour: f64::from(alarms) * 3600.0 / watch.as_secs_f64(),
+            longest_silence_ms: longest.as_secs_f64() * 1e3,
+        })
+    };
+    seen.into_iter().map(row).collect()
+}
+
+fn keep_busy(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        core::hint::spin_loop();
+    }
 }
 
 /// Where it is not permitted, the figures are those of an ordinary thread.

@@ -56,6 +56,8 @@ pub enum Refusal {
     NotActive,
     /// No version of the messages in common.
     VersionDiffers,
+    /// Somebody between the nodes has changed the versions that they offered.
+    Downgraded,
     /// The configurations differ.
     ConfigurationDiffers,
     /// There is a standby already.
@@ -72,7 +74,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order.
-    pub const ALL: [Refusal; 26] = [
+    pub const ALL: [Refusal; 27] = [
         Refusal::NotTls,
         Refusal::OldTls,
         Refusal::Incompatible,
@@ -93,6 +95,7 @@ impl Refusal {
         Refusal::OldEpoch,
         Refusal::NotActive,
         Refusal::VersionDiffers,
+        Refusal::Downgraded,
         Refusal::ConfigurationDiffers,
         Refusal::Busy,
         Refusal::FrameOfOldEpoch,
@@ -125,6 +128,7 @@ impl Refusal {
             Self::OldEpoch => "old-epoch",
             Self::NotActive => "not-active",
             Self::VersionDiffers => "version-differs",
+            Self::Downgraded => "downgraded",
             Self::ConfigurationDiffers => "configuration-differs",
             Self::Busy => "busy",
             Self::FrameOfOldEpoch => "frame-of-old-epoch",
@@ -158,6 +162,7 @@ impl fmt::Display for Refusal {
             Self::OldEpoch => "a Hello of an epoch that is over",
             Self::NotActive => "a Hello of a newer epoch",
             Self::VersionDiffers => "no version of the messages in common",
+            Self::Downgraded => "the versions on offer were changed on the way",
             Self::ConfigurationDiffers => "the configurations differ",
             Self::Busy => "there is a standby already",
             Self::FrameOfOldEpoch => "a frame of an epoch that is over",
@@ -171,7 +176,8 @@ impl fmt::Display for Refusal {
 impl From<RefuseReason> for Refusal {
     fn from(reason: RefuseReason) -> Self {
         match reason {
-            RefuseReason::VersionMismatch | RefuseReason::Downgraded => Self::VersionDiffers,
+            RefuseReason::VersionMismatch => Self::VersionDiffers,
+            RefuseReason::Downgraded => Self::Downgraded,
             RefuseReason::ConfigurationDiffers => Self::ConfigurationDiffers,
             RefuseReason::WrongIncarnation => Self::OtherIncarnation,
             RefuseReason::OldEpoch => Self::OldEpoch,
@@ -267,6 +273,8 @@ pub struct SessionRefusals {
     pub other_incarnation: u64,
     /// Acknowledgements of a newer epoch.
     pub new_epoch: u64,
+    /// Hellos that were changed on the way.
+    pub downgraded: u64,
     /// Sessions that ended by what came: out of sequence, out of place or garbled.
     pub broken: u64,
 }
@@ -280,6 +288,7 @@ impl SessionRefusals {
             old_epoch: counters.refused_old_epoch,
             other_incarnation: counters.refused_incarnation,
             new_epoch: counters.refused_new_epoch,
+            downgraded: counters.refused_downgraded,
             broken: 0,
         }
     }
@@ -294,6 +303,7 @@ impl SessionRefusals {
                 told.other_incarnation,
             ),
             (Refusal::FrameOfNewEpoch, self.new_epoch, told.new_epoch),
+            (Refusal::Downgraded, self.downgraded, told.downgraded),
             (Refusal::BrokenSession, self.broken, told.broken),
         ];
         for (reason, now, told) in counts {
@@ -310,6 +320,7 @@ impl core::ops::Add for SessionRefusals {
             old_epoch: self.old_epoch + more.old_epoch,
             other_incarnation: self.other_incarnation + more.other_incarnation,
             new_epoch: self.new_epoch + more.new_epoch,
+            downgraded: self.downgraded + more.downgraded,
             broken: self.broken + more.broken,
         }
     }

@@ -86,11 +86,8 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     if arguments.watch > 0 {
         let watch = Duration::from_secs(arguments.watch);
         for &busy in &arguments.loads {
-            for &setting in &arguments.settings {
-                report
-                    .alarms
-                    .push(alarms::watch(&lines, setting, busy, watch)?);
-            }
+            let rows = alarms::watch(&lines, &arguments.settings, busy, watch)?;
+            report.alarms.extend(rows);
         }
     }
     if arguments.json {

@@ -137,6 +137,8 @@ pub struct SessionCounters {
     pub refused_old_epoch: u64,
     /// Acknowledgements of a newer epoch than ours.
     pub refused_new_epoch: u64,
+    /// Hellos whose sender had heard other versions than this side said.
+    pub refused_downgraded: u64,
     /// Messages not sent because the session was not established.
     pub unsent: u64,
 }

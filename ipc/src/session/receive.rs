@@ -108,6 +108,7 @@ impl Session {
         }
         let ours = self.local.versions;
         if self.state == State::Initiated && hello.heard != Some(ours) {
+            self.counters.refused_downgraded += 1;
             return Err(RefuseReason::Downgraded);
         }
         let version = ours

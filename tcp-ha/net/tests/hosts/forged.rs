@@ -3,13 +3,14 @@
 use super::world::{BOUND, Node, World, refused, until};
 use ipc::frame::{self, FrameHeader, FrameKind};
 use ipc::refusal::Refusal;
-use ipc::schema::Hello;
 use ipc::schema::v1::RefuseReason;
+use ipc::schema::{Hello, Version, Versions};
 use ipc::session::{LocalIdentity, Session, SessionEvent};
-use ipc::transport::tls::Dial;
-use ipc::transport::{TlsTransport, Transport};
+use ipc::transport::tls::{Bound, Dial};
+use ipc::transport::{TlsListener, TlsTransport, Transport};
 use ipc::{Epoch, Incarnation, Lsn, codec};
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tcp_ha_net::{Begin, Role, Status};
 
@@ -30,6 +31,7 @@ fn identity() -> LocalIdentity {
         config_digest: [0; 32],
         heartbeat: Duration::from_millis(20),
         software: "forged".to_owned(),
+        versions: Versions::SPOKEN,
     }
 }
 
@@ -203,6 +205,7 @@ async fn a_version_that_is_too_old_is_refused() {
         config_digest: [0; 32],
         heartbeat_us: 20_000,
         software: "downgraded".to_owned(),
+        heard: None,
     };
     let header = FrameHeader {
         kind: FrameKind::Hello,
@@ -369,4 +372,50 @@ async fn an_acknowledgement_of_what_was_never_sent_ends_the_session() {
     forger.session.send_ack(Lsn(1 << 40));
     forger.turn();
     counted_and_open(&world, &active, Refusal::BrokenSession).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_offer_was_changed_on_the_way_refuses_the_answer() {
+    let world = World::new("changed");
+    // An active that says to have heard another offer than the standby made.
+    let bound = Bound::bind(world.listen[0]).expect("a free port");
+    let listener = TlsListener::start(&bound, world.credentials(0), Arc::default());
+    let listener = listener.expect("a listener");
+    let register = ipc::register::FileRegister::open(world.register()).expect("a register");
+    ipc::Register::compare_and_swap(&register, None, FORGER, None).expect("an empty register");
+    let standby = world.node(1, Begin::Standby).await;
+    let to = named(&standby.stack.status().await.expect("a node"));
+    let begun = Instant::now();
+    let mut transport = loop {
+        if let Ok(transport) = listener.accept() {
+            break transport;
+        }
+        assert!(begun.elapsed() < BOUND, "nobody calls");
+        tokio::task::yield_now().await;
+    };
+    let hello = Hello {
+        version_min: 1,
+        version_max: 1,
+        incarnation: FORGER,
+        config_digest: [0; 32],
+        heartbeat_us: 20_000,
+        software: "between".to_owned(),
+        heard: Some(Versions::only(Version(0))),
+    };
+    let header = FrameHeader {
+        kind: FrameKind::Hello,
+        flags: 0,
+        epoch: Epoch(1),
+        from: FORGER,
+        to,
+    };
+    let (mut body, mut octets) = (Vec::new(), Vec::new());
+    codec::encode_into(&hello, &mut body).expect("a Hello");
+    frame::encode_into(&header, &[&body], &mut octets);
+    transport.write(&octets).expect("room");
+    let told = until(&standby, "a refusal", |status| {
+        refused(status, Refusal::Downgraded) > 0
+    })
+    .await;
+    assert!(!told.protected);
 }
