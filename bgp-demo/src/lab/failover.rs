@@ -80,8 +80,7 @@ pub(crate) fn kill_standby(
     options: &LabOptions,
     random: &mut Random,
 ) -> Result<()> {
-    let active = pair.wait_ready(options.patience())?;
-    pair.rest(random.between(MOMENT_MIN, moment_max(options)))?;
+    let active = wait_for_moment(pair, options, random)?;
     let standby = 1 - active;
     pair.begin_cut(standby);
     signal(pair, standby, Signal::KILL);
@@ -90,8 +89,20 @@ pub(crate) fn kill_standby(
     pair.wait_ready(options.patience()).map(drop)
 }
 
-const fn moment_max(options: &LabOptions) -> Duration {
-    Duration::from_millis(options.moment_ms)
+/// Waits until all is ready, for a random time longer, and until all is ready then; gives the slot of the active.
+fn wait_for_moment(pair: &mut Pair, options: &LabOptions, random: &mut Random) -> Result<usize> {
+    let latest = Duration::from_millis(options.moment_ms);
+    loop {
+        let active = pair.wait_ready(options.patience())?;
+        pair.rest(random.between(MOMENT_MIN, latest))?;
+        // Only what is called ready at this very moment may be cut.
+        let still = pair
+            .look()?
+            .is_some_and(|(index, status)| index == active && status.all_ready(options.sessions));
+        if still {
+            return Ok(active);
+        }
+    }
 }
 
 /// Waits for the moment and cuts; gives the time just before, and the slot that was cut.
@@ -103,15 +114,7 @@ fn make_cut(
 ) -> Result<(Timestamp, usize)> {
     let mut refusals = 0;
     loop {
-        let active = pair.wait_ready(options.patience())?;
-        pair.rest(random.between(MOMENT_MIN, moment_max(options)))?;
-        // Only what is called ready at this very moment may be cut.
-        let still = pair
-            .look()?
-            .is_some_and(|(index, status)| index == active && status.all_ready(options.sessions));
-        if !still {
-            continue;
-        }
+        let active = wait_for_moment(pair, options, random)?;
         pair.begin_cut(active);
         let at = Timestamp::from(SystemTime::now());
         match kind {
