@@ -238,7 +238,9 @@ impl Active {
     pub(super) fn sync_more(&mut self) {
         let room = (self.limits.log_octets / 2).saturating_sub(self.log.held_octets());
         let limit = self.limits.sync_octets.min(room);
-        while self.batch.octets() < limit {
+        // What the traffic has in the batch does not count: it would hold the snapshots up for ever.
+        let begun = self.batch.octets();
+        while self.batch.octets() - begun < limit {
             let Some(id) = self
                 .standby
                 .as_mut()
