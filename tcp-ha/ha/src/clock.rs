@@ -5,6 +5,9 @@ use tcp_ha_engine::Instant;
 /// The largest time, in microseconds, that is believed: far beyond any clock, and far from the end of the numbers.
 const TIME_US_MAX: u64 = 1 << 60;
 
+/// How long a reading counts, at least; at most twice as long. Clocks of two hosts drift apart by a few milliseconds meanwhile.
+const WINDOW_US: u64 = 10_000_000;
+
 /// Maps this host's monotonic clock, in microseconds, to the engine's time domain.
 ///
 /// A cold start begins a domain at the local clock. A standby learns the offset from the times that the active stamps on its
@@ -12,8 +15,16 @@ const TIME_US_MAX: u64 = 1 << 60;
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset_us: i64,
-    learned: bool,
+    readings: Option<Readings>,
     frozen_at_us: Option<u64>,
+}
+
+/// The largest offsets of two windows of local time.
+#[derive(Clone, Copy, Debug)]
+struct Readings {
+    since_us: u64,
+    now: i64,
+    before: i64,
 }
 
 impl Clock {
@@ -36,17 +47,32 @@ impl Clock {
 
     /// Takes over the sender's time `time_us`, read at local time `mono_us`.
     ///
-    /// A reading is late by the channel's delay, so the largest offset seen is the best; it also keeps the domain from going back.
+    /// A reading is late by the channel's delay, so the largest offset of late is the best. Older ones are forgotten: where this
+    /// host's clock is the faster one, they would lead ever farther ahead. No time that was read is ever in the future.
     /// A time that no clock comes to teaches nothing.
     pub fn learn(&mut self, time_us: u64, mono_us: u64) {
         if time_us > TIME_US_MAX || mono_us > TIME_US_MAX {
             return;
         }
         let offset = time_us as i64 - mono_us as i64;
-        if !self.learned || offset > self.offset_us {
-            self.offset_us = offset;
-            self.learned = true;
-        }
+        let fresh = Readings {
+            since_us: mono_us,
+            now: offset,
+            before: offset,
+        };
+        let readings = match self.readings {
+            None => fresh,
+            Some(old) if mono_us.saturating_sub(old.since_us) < WINDOW_US => Readings {
+                now: old.now.max(offset),
+                ..old
+            },
+            Some(old) => Readings {
+                before: old.now,
+                ..fresh
+            },
+        };
+        self.readings = Some(readings);
+        self.offset_us = readings.now.max(readings.before);
     }
 
     /// Stops the engine's clock: nothing may leave (I8), so no timer may run.
@@ -90,6 +116,22 @@ mod tests {
         clock.learn(30_000, 20_500); // delayed by 40
         assert_eq!(clock.now(20_500).as_micros(), 30_040);
     }
+    #[test]
+    fn a_clock_of_another_rate_is_followed_either_way() {
+        // A day of heartbeats each 20 ms, of a host whose clock is 100 ppm faster or slower, some of them delayed.
+        for rate in [9_999, 10_001] {
+            let mut clock = Clock::new();
+            for beat in 0..4_320_000_u64 {
+                let sent_us = beat * 20_000;
+                let delay_us = 200 + beat % 7 * 300;
+                let mono_us = (sent_us + delay_us) * rate / 10_000;
+                clock.learn(sent_us, mono_us);
+                let ahead_us = clock.now(mono_us).as_micros() as i64 - sent_us as i64;
+                assert!((0..=5_000).contains(&ahead_us), "{ahead_us} at {beat}");
+            }
+        }
+    }
+
     #[test]
     fn a_time_that_no_clock_comes_to_teaches_nothing() {
         let mut clock = Clock::new();
