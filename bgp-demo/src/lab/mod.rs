@@ -8,6 +8,7 @@ mod daemons;
 mod demo;
 mod error;
 mod failover;
+mod hosts;
 mod inner;
 mod interrupt;
 mod judge;

@@ -23,8 +23,8 @@ const BRIDGE_MAC: &str = "02:00:00:00:00:01";
 /// # Errors
 /// What `ip` said.
 pub(crate) fn build_segment() -> Result<()> {
-    let mut lines =
-        format!("link add {BRIDGE} address {BRIDGE_MAC} type bridge mcast_snooping 0\n");
+    build_bridge()?;
+    let mut lines = String::new();
     for (index, tap) in TAPS.iter().enumerate() {
         let _ = write!(
             lines,
@@ -33,15 +33,26 @@ pub(crate) fn build_segment() -> Result<()> {
         );
     }
     batch(&[], &lines)?;
-    for device in [BRIDGE].iter().chain(&TAPS) {
+    for device in TAPS {
         without_ipv6(device)?;
         run("ip", &["link", "set", device, "up"])?;
     }
     Ok(())
 }
 
+/// Builds the bridge alone.
+///
+/// # Errors
+/// What `ip` said.
+pub(crate) fn build_bridge() -> Result<()> {
+    let line = format!("link add {BRIDGE} address {BRIDGE_MAC} type bridge mcast_snooping 0\n");
+    batch(&[], &line)?;
+    without_ipv6(BRIDGE)?;
+    run("ip", &["link", "set", BRIDGE, "up"]).map(drop)
+}
+
 /// The kernel's own IPv6 must not speak on a device that belongs to a route processor.
-fn without_ipv6(device: &str) -> Result<()> {
+pub(crate) fn without_ipv6(device: &str) -> Result<()> {
     let file = format!("/proc/sys/net/ipv6/conf/{device}/disable_ipv6");
     match std::fs::write(&file, "1") {
         // A kernel without IPv6 has nothing to switch off.
@@ -98,7 +109,11 @@ pub(crate) fn build_namespace(name: &str, addresses: &[IpAddr]) -> Result<()> {
     Ok(())
 }
 
-fn batch(options: &[&str], lines: &str) -> Result<()> {
+/// Runs lines of `ip -batch`.
+///
+/// # Errors
+/// What `ip` said.
+pub(crate) fn batch(options: &[&str], lines: &str) -> Result<()> {
     run_with_input("ip", &[options, &["-batch", "-"]].concat(), Some(lines)).map(drop)
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::child::Child;
+use super::child::{Child, find};
 use super::error::{At, LabError, Result};
+use super::hosts;
 use super::network::{TAPS, VIRTUAL_MAC};
 use super::options::{LabFamily, LabOptions};
 use super::routes::{OUR_ADDRESS_V4, OUR_AS, Plan, RouteNumber};
@@ -208,6 +209,8 @@ pub(crate) struct Slot {
     config: PathBuf,
     log: PathBuf,
     socket: NodeSocket,
+    /// The namespace that is its host, if it has one of its own.
+    host: Option<&'static str>,
     child: Option<Child>,
 }
 
@@ -220,7 +223,7 @@ impl Slot {
         let name = TAPS[index];
         let socket = Path::new(RUN).join(format!("{name}.sock"));
         let config = run.join(format!("{name}.toml"));
-        std::fs::write(&config, configuration(name, &socket, options, plan, run))
+        std::fs::write(&config, configuration(index, &socket, options, plan, run))
             .at(config.display())?;
         Ok(Self {
             name,
@@ -232,6 +235,7 @@ impl Slot {
             config,
             log: run.join(format!("{name}.log")),
             socket: NodeSocket(socket),
+            host: options.hosts.then_some(hosts::NAMESPACES[index]),
             child: None,
         })
     }
@@ -251,7 +255,14 @@ impl Slot {
     /// # Errors
     /// It cannot be started.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.host {
+            None => Command::new(&self.program),
+            Some(host) => {
+                let mut inside = Command::new(find("ip")?);
+                inside.args(["netns", "exec", host]).arg(&self.program);
+                inside
+            }
+        };
         command.arg("--config").arg(&self.config);
         // The kernel lets a stopped process go on when its group loses the shell that began it: a hang must not end so.
         command.process_group(0);
@@ -326,7 +337,7 @@ pub(crate) fn routes_file(plan: &Plan, routes: impl Iterator<Item = RouteNumber>
 }
 
 fn configuration(
-    name: &str,
+    index: usize,
     socket: &Path,
     options: &LabOptions,
     plan: &Plan,
@@ -336,9 +347,18 @@ fn configuration(
         LabFamily::V4 => (16, "ipv4"),
         LabFamily::V6 => (64, "ipv6"),
     };
+    let name = TAPS[index];
+    let (directory, device, more) = if options.hosts {
+        let directory = hosts::directory_of(index).display().to_string();
+        let device = format!("kind = \"packet\"\nname = \"{}\"", hosts::PEERS_DEVICE);
+        (directory, device, hosts::sections(index))
+    } else {
+        let device = format!("kind = \"tap\"\nname = \"{name}\"");
+        (format!("{RUN}/register"), device, String::new())
+    };
     let mut text = format!(
-        "[node]\nname = \"{name}\"\nregister = \"{RUN}/register\"\nstatus = \"{}\"\nheartbeat_ms = {}\nmisses = {}\n\
-         hold_limit_ms = {}\nlog = \"{}\"\n\n[device]\nkind = \"tap\"\nname = \"{name}\"\n\n\
+        "[node]\nname = \"{name}\"\nregister = \"{directory}\"\nstatus = \"{}\"\nheartbeat_ms = {}\nmisses = {}\n\
+         hold_limit_ms = {}\nlog = \"{}\"\n\n[device]\n{device}\n\n{more}\
          [interface]\nmac = \"{VIRTUAL_MAC}\"\naddresses = [\"{}/{length}\"]\nmtu = 1500\n\n\
          [bgp]\nas = {OUR_AS}\nrouter_id = \"{OUR_ADDRESS_V4}\"\nhold_time = {}\nconnect_retry = 1\nroutes = \"{}\"\n",
         socket.display(),

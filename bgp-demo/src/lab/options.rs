@@ -196,6 +196,15 @@ pub(crate) struct LabOptions {
     /// Log level of the route processors.
     #[arg(long, default_value = "info")]
     pub(crate) log: String,
+    /// Two hosts, the register in etcd, TLS between them (one line of --rounds and --silences each, no --failovers).
+    #[arg(long)]
+    pub(crate) hosts: bool,
+    /// With --hosts: rounds in each of which a cable, etcd, a host or the active is cut.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) rounds: u32,
+    /// With --hosts: how often etcd goes away and the pair breaks, so that nobody may speak.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) silences: u32,
     /// Tell what happens for somebody who sees it for the first time.
     #[arg(skip)]
     #[serde(skip)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::daemons::Words;
+use super::hosts::HostsReport;
 use super::judge::{Differences, ToldCounts};
 use super::options::{CutKind, LabOptions};
 use super::resources::{Sample, Series};
@@ -81,6 +82,9 @@ pub(crate) struct Report {
     pub(crate) crashes: u32,
     /// Panics in the logs of the route processors.
     pub(crate) panics: Vec<String>,
+    /// The rounds with two hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hosts: Option<HostsReport>,
     /// How often the standby was killed.
     pub(crate) standby_deaths: u32,
     /// Time before the first cut in which nothing was cut, seconds.
@@ -291,6 +295,9 @@ impl fmt::Display for Failover {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = &self.takeover.first_segment;
+        if let Some(hosts) = &self.hosts {
+            write!(f, "{hosts}")?;
+        }
         writeln!(
             f,
             "{} failovers ({}) over {} sessions with {} in {:.0} s",

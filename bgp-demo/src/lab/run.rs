@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::churn::Churn;
 use super::daemons::{self, Words};
 use super::error::{At, LabError, Result};
+use super::hosts::{self, HostsReport};
 use super::options::LabOptions;
 use super::progress::Progress;
 use super::random::Random;
@@ -23,6 +24,10 @@ const QUIET: Duration = Duration::from_secs(1);
 /// The laboratory itself failed; what the route processors did wrong is in the report.
 pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
     options.check()?;
+    if options.hosts {
+        // These rounds are others.
+        options.failovers = 0;
+    }
     sandbox::enter(options.peer)?;
     interrupt::listen()?;
     let seed = *options.seed.get_or_insert_with(fresh_seed);
@@ -96,7 +101,15 @@ fn play(
             directory,
         )?);
     }
-    let mut played = rounds::play(options, &mut stage, churn.as_mut(), seed, &progress)?;
+    let mut played = rounds::Played::default();
+    let mut with_hosts = None;
+    if options.hosts {
+        let mut hosts = hosts::play(options, &mut stage, churn.as_mut(), seed, &progress)?;
+        played.reasons.append(&mut hosts.reasons);
+        with_hosts = Some(hosts);
+    } else {
+        played = rounds::play(options, &mut stage, churn.as_mut(), seed, &progress)?;
+    }
     let changes = churn.map_or(Ok(0), Churn::stop)?;
     progress.say(&format!(
         "{changes} slices of routes came or went meanwhile; waiting for quiet"
@@ -113,6 +126,10 @@ fn play(
     let our_table = stage.our_table()?;
     let noticed = stage.pair.noticed();
     let panics = stage.pair.panics();
+    let register = with_hosts
+        .is_some()
+        .then(HostsReport::changes)
+        .transpose()?;
     let (plan, announced) = (stage.plan.clone(), std::sync::Arc::clone(&stage.announced));
     let captured = stage.take_down()?;
     progress.say("judging the capture");
@@ -131,6 +148,7 @@ fn play(
         changes,
         captured: &captured,
         panics,
+        hosts: with_hosts.zip(register),
         length: progress.elapsed(),
     })?;
     if let Some(target) = &options.capture {

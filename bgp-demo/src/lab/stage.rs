@@ -13,6 +13,7 @@ use super::child::wait_until;
 use super::churn::{Announced, SharedDaemon, lock};
 use super::daemons::{self, Place, Terms, Words};
 use super::error::{At, LabError, Result};
+use super::hosts::Hosts;
 use super::network::{self, BRIDGE, TAPS};
 use super::node::{ORIGINATED, routes_file};
 use super::options::{LabOptions, PeerKind};
@@ -79,6 +80,8 @@ pub(crate) struct Stage {
     pub(crate) daemons: Vec<SharedDaemon>,
     /// The route processors.
     pub(crate) pair: Pair,
+    /// What two hosts need, where there are two.
+    pub(crate) hosts: Option<Hosts>,
     captures: Captures,
     patience: Duration,
     /// Where the run's files are.
@@ -114,7 +117,13 @@ impl Stage {
         let file = run.join(ORIGINATED);
         std::fs::write(&file, routes_file(&plan, plan.ours.all())).at(file.display())?;
         let pair = Pair::new(options, &plan, run)?;
-        network::build_segment()?;
+        let hosts = if options.hosts {
+            network::build_bridge()?;
+            Some(Hosts::build(run, options.binaries.as_deref())?)
+        } else {
+            network::build_segment()?;
+            None
+        };
         let places = Place::all(options.peer, options.sessions, run)?;
         for place in &places {
             let address = |session: &usize| plan.sessions[*session].address;
@@ -148,6 +157,7 @@ impl Stage {
             plan,
             daemons,
             pair,
+            hosts,
             captures,
             patience: options.patience(),
             directory: run.to_owned(),

@@ -9,6 +9,7 @@ use pcaps::check::Verdict as WireVerdict;
 use super::churn::Announced;
 use super::daemons::Words;
 use super::error::Result;
+use super::hosts::{HostsPlayed, HostsReport};
 use super::judge::{self, CutMoment, FirstWords, ToldCounts, ToldReport, compare, first_words};
 use super::network::TAPS;
 use super::options::LabOptions;
@@ -52,6 +53,8 @@ pub(crate) struct Found<'a> {
     pub(crate) captured: &'a Captured,
     /// Panics of route processors, a line each.
     pub(crate) panics: Vec<String>,
+    /// The rounds with two hosts, and how often the active changed in the register.
+    pub(crate) hosts: Option<(HostsPlayed, (u64, u64))>,
     /// Length of the run.
     pub(crate) length: Duration,
 }
@@ -65,6 +68,13 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
     let taps = [0, 1].map(|index: usize| found.captured.taps[index].as_path());
     let words = first_words(taps, found.plan, &moments)?;
     let (wire, told) = judge::wire(&found.captured.wire, found.plan, &moments, found.announced)?;
+    let hosts = match &found.hosts {
+        Some((played, changes)) => {
+            let hold_time = Duration::from_secs(found.options.hold_time.into());
+            Some(HostsReport::new(played, *changes, taps, hold_time)?)
+        }
+        None => None,
+    };
     let sessions = sessions(&found);
     let our_table = compare(found.plan, &found.our_table, |route| {
         found.announced.has(found.plan, route)
@@ -106,6 +116,7 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
         samples: found.played.samples,
         crashes: found.noticed.crashes,
         panics: found.panics,
+        hosts,
         versions: found.versions,
         load: found.options.clone(),
     };
@@ -215,6 +226,9 @@ fn decide(report: &mut Report) {
     against.extend(report.told_examples.iter().cloned());
     against.extend(report.resources.iter().filter_map(Series::complaint));
     against.extend(report.panics.iter().cloned());
+    if let Some(hosts) = &report.hosts {
+        against.extend(hosts.against.iter().cloned());
+    }
     if report.crashes > 0 {
         against.push(format!("{} processes crashed", report.crashes));
     }

@@ -49,6 +49,7 @@ fn clean() -> Report {
         false_alarms: 0,
         unplanned_ends: 0,
         crashes: 0,
+        hosts: None,
         panics: Vec::new(),
         standby_deaths: 0,
         watched_s: 0.0,
