@@ -2,7 +2,8 @@
 //!
 //! Frames queue in the order in which they were built, each with the LSN of the batch that it was
 //! built in. A frame leaves when either
-//! - the register says that this incarnation is active *without* a standby ([`Gate::open_solo`]), or
+//! - the register says that this incarnation is active *without* a standby ([`Gate::open_solo`]), or the standby that it names
+//!   has resigned ([`Gate::open_resigned`]), or
 //! - the paired standby has acknowledged the frame's LSN, in the epoch of the pairing
 //!   ([`Gate::pair`], [`Gate::acknowledge`]).
 //!
@@ -238,6 +239,20 @@ impl<F> Gate<F> {
         let (_, frame) = self.queue.pop_front()?;
         self.counters.released += 1;
         Some(Released(frame))
+    }
+
+    /// Opens without a standby where the one of the pairing, `from`, has resigned for its epoch: it will not take over, and the
+    /// register lets nobody else. Everything queued may leave. Says whether it did open.
+    pub fn open_resigned(&mut self, epoch: Epoch, from: Incarnation) -> bool {
+        let named = self
+            .newest
+            .is_some_and(|seen| seen.epoch == epoch && seen.standby == Some(from));
+        if self.mode == Mode::Fenced || !named {
+            self.counters.ignored_tenures += 1;
+            return false;
+        }
+        self.mode = Mode::Solo;
+        true
     }
 
     /// A planted fault opens it without a tenure.

@@ -94,6 +94,10 @@ pub struct Standby {
     #[cfg(feature = "planted")]
     put_off: Option<OwnedBatch>,
     sent_us: u64,
+    /// Whether a claim of unknown outcome was made.
+    in_doubt: bool,
+    /// Whether it has given the epoch up.
+    resigned: bool,
     events: Vec<NodeEvent>,
 }
 
@@ -120,6 +124,8 @@ impl Standby {
             #[cfg(feature = "planted")]
             put_off: None,
             sent_us: mono_us,
+            in_doubt: false,
+            resigned: false,
             events: vec![NodeEvent::ReplicaReset],
         }
     }
@@ -268,8 +274,29 @@ impl Standby {
         self.session.advance(n);
     }
 
-    /// Gives up the role for this epoch: the active goes on alone at once.
+    /// Whether it may have won the epoch without having been told.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// Gives up the right to claim, for ever; false where it did before, or may have won already.
+    pub fn give_up(&mut self) -> bool {
+        let first = !self.in_doubt && !self.resigned;
+        self.resigned |= first;
+        first
+    }
+
+    /// Whether it has given up the right to claim.
+    pub fn has_resigned(&self) -> bool {
+        self.resigned
+    }
+
+    /// Gives up the role for this epoch: the active goes on alone at once, with or without the register. Nothing is said where a claim
+    /// may have been won already.
     pub fn resign(&mut self, cause: ResignCause, reason: &str) {
+        if !self.give_up() {
+            return;
+        }
         self.session.send_control(Control::Resign {
             cause,
             reason: reason.to_owned(),
@@ -322,7 +349,10 @@ impl Standby {
     }
 
     /// Tries to take the epoch, after a sign of the active's death. Every sign only starts this compare-and-swap; it alone decides (I3).
-    pub fn claim(&self, register: &dyn Register) -> Claim {
+    pub fn claim(&mut self, register: &dyn Register) -> Claim {
+        if self.resigned {
+            return Claim::Lost;
+        }
         let entry = match register.read() {
             Ok(Some(entry)) => entry,
             Ok(None) => return Claim::Lost,
@@ -343,7 +373,10 @@ impl Standby {
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {
             Ok(tenure) => Claim::Won(tenure),
             Err(CasError::Lost(_)) => Claim::Lost,
-            Err(CasError::Unknown(error)) => Claim::Unknown(error),
+            Err(CasError::Unknown(error)) => {
+                self.in_doubt = true;
+                Claim::Unknown(error)
+            }
             Err(CasError::Unavailable(error)) => Claim::Unreachable(error),
         }
     }

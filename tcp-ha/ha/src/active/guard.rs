@@ -3,10 +3,10 @@
 use super::Active;
 use crate::readiness::{DownReason, Readiness};
 use core::fmt;
-use ipc::Epoch;
 use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Tenure};
 use ipc::schema::v1::Control;
+use ipc::{Epoch, Incarnation};
 use tcp_ha_engine::ConnectionId;
 
 /// How long an unknown or unavailable register is left alone before it is asked again.
@@ -265,6 +265,12 @@ impl Active {
             .compare_and_swap(Some(self.tenure.epoch()), self.me, Some(remote))
         {
             Ok(tenure) => self.enter_pair(tenure),
+            // A swap made before the standby of that time resigned has only now taken effect.
+            Err(CasError::Lost(Some(entry))) if entry.active == self.me => {
+                self.gate.shut();
+                self.clock.freeze(mono_us);
+                self.guard = Guard::Breaking { retry_us: mono_us };
+            }
             Err(CasError::Lost(_)) => self.fence(Fenced::Overtaken),
             // The outcome may be (me, standby): nothing leaves until a read shows which. The standby is kept, so that it sees no sign
             // of a death and has no reason to claim what it may have been given.
@@ -400,6 +406,20 @@ impl Active {
         self.gate.open_wrongly();
         self.clock.thaw(mono_us);
         self.guard = Guard::Solo;
+    }
+
+    /// `from` has resigned. Where it is the one that the register names, it will not take over, and nobody else may: this node speaks,
+    /// though the register may be out of reach (I8). An earlier swap of its own may still take effect; it says nothing else.
+    pub(super) fn go_on_without(&mut self, mono_us: u64, from: Option<Incarnation>) {
+        let Some(from) = from else { return };
+        let waits = matches!(self.guard, Guard::Breaking { .. });
+        if waits && self.gate.open_resigned(self.tenure.epoch(), from) {
+            self.clock.thaw(mono_us);
+            self.guard = Guard::Solo;
+            tracing::warn!(
+                "the standby has resigned: serving without it, and without the register"
+            );
+        }
     }
 
     /// The pair whose making was in doubt has been made.

@@ -154,7 +154,9 @@ impl Active {
             }
             SessionEvent::Control(Control::Resign { cause, reason }) => {
                 tracing::info!(?cause, %reason, "the standby resigned");
+                let from = self.standby.as_ref().and_then(|link| link.remote);
                 self.lose_standby(mono_us, resignation(cause));
+                self.go_on_without(mono_us, from);
             }
             SessionEvent::Refused(reason) => {
                 tracing::warn!(%reason, "the standby was refused");
@@ -231,7 +233,8 @@ impl Active {
                 .send_heartbeat(self.log.last(), self.clock.now(mono_us).as_micros());
         }
         // Before the pair is made a slow standby harms nobody: it gets time to apply what it was sent.
-        let patience = if self.tenure.standby().is_some() {
+        let alone = matches!(self.guard, Guard::Solo | Guard::Pairing { .. });
+        let patience = if self.tenure.standby().is_some() && !alone {
             self.limits.hold_limit_us
         } else {
             50 * self.limits.hold_limit_us

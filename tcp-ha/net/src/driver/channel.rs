@@ -54,6 +54,12 @@ impl Channel {
         self.writable |= event.is_writable() || event.is_write_closed();
     }
 
+    /// Something may have come, and there may be room: for a channel that is looked at without being waited on.
+    pub(super) fn poll_anew(&mut self) {
+        self.readable = true;
+        self.writable = true;
+    }
+
     /// Hands everything that came to `take`.
     pub(super) fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> Read {
         let (mut taken, mut reads) = (0, 0);

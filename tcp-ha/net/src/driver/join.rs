@@ -12,7 +12,7 @@ use crate::status::TakeoverStatus;
 use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Tenure};
 use ipc::transport::{Transport, UnixTransport};
-use ipc::{Entry, Lsn};
+use ipc::{Entry, Incarnation, Lsn};
 use mio::Interest;
 use std::sync::Arc;
 use tcp_ha_core::{Active, ActiveParts, Clock, Standby};
@@ -97,12 +97,16 @@ impl Driver {
     }
 
     /// A line to the active; `Ok(None)` while it is not known whether there is one.
-    fn line(&mut self, joining: &mut Joining, entry: &Entry) -> Result<Option<Line>, String> {
+    pub(super) fn line(
+        &mut self,
+        joining: &mut Joining,
+        active: Incarnation,
+    ) -> Result<Option<Line>, String> {
         if let ChannelConfig::Hosts(hosts) = &self.config.channel {
             let hosts = hosts.clone();
             return self.dial(&hosts, joining);
         }
-        let transport = UnixTransport::connect(&self.config.register, entry.active)
+        let transport = UnixTransport::connect(&self.config.register, active)
             .map_err(|error| error.to_string())?;
         if let Some(fd) = transport.fd() {
             let interest = Interest::READABLE | Interest::WRITABLE;
@@ -116,7 +120,7 @@ impl Driver {
     }
 
     fn join(&mut self, mut joining: Joining, entry: &Entry) -> Turn {
-        let line = match self.line(&mut joining, entry) {
+        let line = match self.line(&mut joining, entry.active) {
             Ok(Some(line)) => line,
             Ok(None) => {
                 return Turn {

@@ -7,6 +7,7 @@ mod door;
 mod fate;
 mod fence;
 mod join;
+mod resign;
 mod standby;
 mod streams;
 

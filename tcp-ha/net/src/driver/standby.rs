@@ -2,6 +2,7 @@
 
 use super::channel::Read;
 use super::join::Joining;
+use super::resign::Resigning;
 use super::{Doing, Driver, Turn, monotonic_us};
 use crate::command::Doorbell;
 use crate::event::{How, StackEvent};
@@ -33,8 +34,9 @@ pub(super) struct Shadowing {
     retry_us: u64,
     /// Whether the active was heard when it was last judged.
     heard: bool,
-    /// Whether the epoch may have been won without this node's being told.
-    in_doubt: bool,
+    /// Since when the register has been out of reach for claims.
+    unreachable_us: Option<u64>,
+    pub(super) resigning: Resigning,
     /// Whether it was said that the register cannot be reached.
     told: bool,
 }
@@ -60,7 +62,8 @@ impl Shadowing {
             sign: None,
             retry_us: 0,
             heard: true,
-            in_doubt: false,
+            unreachable_us: None,
+            resigning: Resigning::default(),
             told: false,
         })
     }
@@ -192,21 +195,24 @@ impl Driver {
         match shadowing.standby.claim(&*self.register) {
             Claim::Won(tenure) => self.promote(shadowing, tenure),
             Claim::Lost => self.join_anew(shadowing, &StandbyEnd::NotNamed),
-            Claim::Unknown(error) => {
-                shadowing.in_doubt = true;
-                self.claim_again(shadowing, &error)
-            }
+            Claim::Unknown(error) => self.claim_again(shadowing, &error),
             Claim::Unreachable(error) => {
                 // The silence was broken before anything was changed.
                 let alarm = matches!(shadowing.sign, Some(("silence", _)));
-                if alarm && shadowing.heard && !shadowing.in_doubt {
+                if alarm && shadowing.heard && !shadowing.standby.is_in_doubt() {
                     tracing::warn!("the active is heard again, and keeps the epoch");
                     shadowing.sign = None;
                     shadowing.told = false;
+                    shadowing.unreachable_us = None;
                     return Turn {
                         doing: Doing::Standby(shadowing),
                         next_us: 0,
                     };
+                }
+                let since_us = *shadowing.unreachable_us.get_or_insert_with(monotonic_us);
+                if self.has_resigned(&mut shadowing, since_us) {
+                    let what = "resigned: the register is out of reach".to_owned();
+                    return self.join_anew(shadowing, &StandbyEnd::Dismissed(what));
                 }
                 self.claim_again(shadowing, &error)
             }
