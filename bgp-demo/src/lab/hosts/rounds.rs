@@ -274,6 +274,16 @@ impl Round<'_> {
         self.pair.begin_cut(active);
         self.signal(active, Signal::KILL);
         self.wait_for_the_other(active)?;
+        self.replace(active)
+    }
+
+    /// Starts the slot of a process that was killed again.
+    pub(super) fn replace(&mut self, host: usize) -> Result<()> {
+        let slot = self.pair.slot(host);
+        wait_until("the killed process to end", TAKEOVER_PATIENCE, || {
+            Ok(slot.take_ended().map(drop))
+        })?;
+        slot.start()?;
         self.pair.end_cut();
         Ok(())
     }

@@ -104,7 +104,9 @@ pub(super) fn play(round: &mut Round<'_>, number: u32) -> Result<SilencePlayed> 
             round.hosts.links.mend(0, &[Cable::Channel])?;
         }
     }
-    round.pair.end_cut();
+    if let Some(host) = cut {
+        round.replace(host)?;
+    }
     round.hosts.etcds.wait_until_all_answer()?;
     round.pair.wait_ready(round.options.patience())?;
     Ok(SilencePlayed {
