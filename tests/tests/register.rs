@@ -1,6 +1,7 @@
 //! The register fails to answer, or to say what became of a change: nobody speaks without a right, and nobody falls silent without need.
 
 use ipc::register::{Register, memory::UnknownOutcome};
+use ipc::schema::v1::ResignCause;
 use tcp_ha::core::Standing;
 use tcp_ha_tests::world::{Doing, Scenario, World};
 
@@ -114,6 +115,52 @@ fn a_whole_pair_that_stumbles_goes_on_without_the_register() {
     assert_eq!(world.active(), Some(0));
     assert_eq!(world.takeovers, 0);
     assert!(world.is_paired());
+}
+
+#[test]
+fn a_standby_that_resigns_lets_the_active_speak_though_the_register_is_gone() {
+    let mut world = World::paired(scenario());
+    world.turns(20);
+    world.register.set_unavailable(true);
+    let Doing::Standby(standby) = &mut world.nodes[1].doing else {
+        panic!("no standby");
+    };
+    standby.resign(ResignCause::Asked, "it is cut off from the register");
+    assert!(standby.has_resigned());
+    let since_us = world.now_us;
+    world.run_for(100_000);
+    assert!(world.frames_since(0, since_us) > 0, "nobody can take over");
+    assert!(!world.is_paired());
+    world.register.set_unavailable(false);
+    world.run_until("ready connections", World::all_ready);
+    assert_eq!(world.active(), Some(0));
+    world.fail_over();
+    world.finish();
+}
+
+#[test]
+fn a_standby_that_may_have_won_does_not_resign() {
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        world.moody.fall_silent_after_unknown();
+        world.nodes[0].suspended = true;
+        world.run_until("silence", |world| world.register.read().is_err());
+        let Doing::Standby(standby) = &mut world.nodes[1].doing else {
+            panic!("no standby");
+        };
+        assert!(standby.is_in_doubt());
+        standby.resign(ResignCause::Asked, "it is cut off from the register");
+        assert!(!standby.has_resigned());
+        let since_us = world.now_us;
+        world.nodes[0].suspended = false;
+        world.run_for(100_000);
+        let said = world.frames_since(0, since_us) + world.frames_since(1, since_us);
+        assert_eq!(said, 0, "{outcome:?}");
+        world.register.set_unavailable(false);
+        world.finish();
+    }
 }
 
 #[test]

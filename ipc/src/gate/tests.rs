@@ -94,6 +94,20 @@ fn after_a_demand_only_an_acknowledgement_of_as_much_lets_anything_go() {
 }
 
 #[test]
+fn only_the_resignation_of_the_pairings_own_standby_opens() {
+    let (mut gate, _, epoch) = paired();
+    gate.push(Lsn(1), 10).unwrap();
+    gate.shut();
+    assert!(!gate.open_resigned(epoch, OTHER));
+    assert!(!gate.open_resigned(epoch.next(), STANDBY));
+    assert_eq!(drained(&mut gate), [0; 0]);
+    assert!(gate.open_resigned(epoch, STANDBY));
+    assert_eq!(drained(&mut gate), [10]);
+    gate.fence();
+    assert!(!gate.open_resigned(epoch, STANDBY));
+}
+
+#[test]
 fn acknowledgements_of_others_and_of_other_epochs_are_ignored() {
     let (mut gate, _, epoch) = paired();
     gate.push(Lsn(1), 10).unwrap();

@@ -164,7 +164,11 @@ impl Standby {
         self.answer_audit();
     }
 
+    /// Who may own the epoch already backs nobody else's words in the one before.
     fn acknowledge(&mut self, mono_us: u64) {
+        if self.in_doubt {
+            return;
+        }
         self.sent_us = mono_us;
         self.session.send_ack(self.applied);
     }

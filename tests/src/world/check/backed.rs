@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use tcp_ha::core::Standby;
 use tcp_ha::engine::{ConnectionState, FourTuple};
 
-/// The shadow of the node with this name, if it is one.
+/// The shadow of the node with this name, if it is one. Who has resigned backs nobody, and takes nothing over.
 pub(super) fn standby(nodes: &[Node], name: Incarnation) -> Option<&Standby> {
     match &nodes.iter().find(|node| node.me == name)?.doing {
-        Doing::Standby(standby) => Some(standby),
+        Doing::Standby(standby) if !standby.has_resigned() => Some(standby),
         _ => None,
     }
 }
