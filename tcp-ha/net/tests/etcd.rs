@@ -4,11 +4,14 @@
 #[allow(dead_code)]
 mod support;
 
+mod process;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ipc::register::EtcdConfig;
+use process::Standby;
 use support::etcd::Etcd;
 use tcp_ha_link::{DeviceConfig, DeviceKind, LinkAddress};
 use tcp_ha_net::{
@@ -89,21 +92,32 @@ async fn rounds(stream: &mut TcpStream, count: u32) -> Duration {
     longest
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_pair_goes_on_while_etcd_hangs_and_a_broken_one_waits_for_it() {
+/// A pair whose register is in etcd, and a client whose octets come back.
+struct Pair {
+    etcd: Etcd,
+    active: Node,
+    stream: TcpStream,
+    _client: Node,
+    _dir: Dir,
+}
+
+async fn active(segment: &str) -> (Etcd, Dir, Node) {
     let etcd = Etcd::start();
-    let dir = dir("hangs");
-    let active = node("hangs", 2, Begin::Active, &dir, Some(&etcd)).await;
+    let dir = dir(segment);
+    let active = node(segment, 2, Begin::Active, &dir, Some(&etcd)).await;
     status(&active, |status| status.role == Role::Active).await;
-    // On one host: it finds the channel in the active's directory.
-    let standby = node("hangs", 2, Begin::Standby, &dir, Some(&etcd)).await;
+    (etcd, dir, active)
+}
+
+/// Waits for the standby that was started in the active's directory, and connects.
+async fn connected(segment: &str, (etcd, dir, active): (Etcd, Dir, Node)) -> Pair {
     let told = status(&active, |status| status.protected).await;
     let register = told.register.expect("a register");
     assert_eq!(register.kind, "etcd");
     assert!(register.place.contains(&etcd.url()), "{register:?}");
     assert_eq!(register.failing, None);
 
-    let client = node("hangs", 1, Begin::Active, &dir, None).await;
+    let client = node(segment, 1, Begin::Active, &dir, None).await;
     let server = SocketAddr::new(IpAddr::from([10, 97, 0, 2]), 7);
     let listen = active.stack.listen(server, ListenOptions::default());
     let mut listener = within(listen).await.expect("a free port");
@@ -120,22 +134,62 @@ async fn a_whole_pair_goes_on_while_etcd_hangs_and_a_broken_one_waits_for_it() {
         protection: None,
     };
     let connect = client.stack.connect(local, server, options);
-    let mut stream = within(connect).await.expect("somebody listens");
+    let stream = within(connect).await.expect("somebody listens");
     status(&active, |status| {
         status.connections.iter().any(|it| it.protection == "ready")
     })
     .await;
+    Pair {
+        etcd,
+        active,
+        stream,
+        _client: client,
+        _dir: dir,
+    }
+}
 
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn lives_as_a_standby() {
+    process::live().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_stopped_leaves_the_epoch_to_its_active_though_etcd_hangs() {
+    let (etcd, dir, active) = active("resigns").await;
+    let standby = node("resigns", 2, Begin::Standby, &dir, Some(&etcd)).await;
+    let mut pair = connected("resigns", (etcd, dir, active)).await;
+    pair.etcd.stop();
+    within(standby.stack.stop()).await;
+    within(rounds(&mut pair.stream, 20)).await;
+    let told = status(&pair.active, |_| true).await;
+    assert!(!told.protected && !told.gate_shut);
+    pair.etcd.go_on();
+    within(rounds(&mut pair.stream, 20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_pair_goes_on_while_etcd_hangs_and_a_broken_one_waits_for_it() {
+    let (etcd, dir, active) = active("hangs").await;
+    let address = IpAddr::from([10, 97, 0, 2]);
+    let mut standby = Standby::spawn(&dir.0.join("2"), address, Some(etcd.url()));
+    let Pair {
+        etcd,
+        active,
+        mut stream,
+        _client,
+        _dir,
+    } = connected("hangs", (etcd, dir, active)).await;
     etcd.stop();
     let longest = within(rounds(&mut stream, 500)).await;
     assert!(longest < Duration::from_secs(1), "{longest:?}");
     assert!(status(&active, |_| true).await.protected);
 
     // Now there is nobody to acknowledge, and nobody to say that nobody has to.
-    within(standby.stack.stop()).await;
+    standby.kill();
     let told = status(&active, |status| {
         let register = status.register.as_ref();
-        !status.protected && register.is_some_and(|it| it.failing.is_some())
+        status.gate_shut && register.is_some_and(|it| it.failing.is_some())
     })
     .await;
     let failing = told.register.and_then(|it| it.failing).expect("an error");
@@ -143,7 +197,8 @@ async fn a_whole_pair_goes_on_while_etcd_hangs_and_a_broken_one_waits_for_it() {
     stream.write_all(&[1]).await.expect("room");
     let mut octet = [0];
     let early = tokio::time::timeout(Duration::from_millis(300), stream.read_exact(&mut octet));
-    assert!(early.await.is_err(), "nothing may leave");
+    let early = early.await;
+    assert!(early.is_err(), "nothing may leave: {early:?}");
     etcd.go_on();
     within(stream.read_exact(&mut octet))
         .await

@@ -1,5 +1,8 @@
 //! Two nodes of one process on one segment: options, status and errors as a daemon sees them.
 
+mod process;
+
+use process::Standby;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -123,9 +126,15 @@ async fn a_connection_tells_of_itself() {
 }
 
 #[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn lives_as_a_standby() {
+    process::live().await;
+}
+
+#[tokio::test]
 async fn a_connection_tells_of_itself_while_the_gate_is_shut() {
     let (client, server) = (node("shut", 1).await, node("shut", 2).await);
-    let standby = begin("shut", 2, Begin::Standby, server.register.clone()).await;
+    let mut standby = Standby::spawn(&server.register, server.socket.ip(), None);
     within(async {
         while !server.stack.status().await.expect("a node").protected {
             tokio::task::yield_now().await;
@@ -144,7 +153,7 @@ async fn a_connection_tells_of_itself_while_the_gate_is_shut() {
     // The standby is lost while nobody can say so to the register.
     let away = server.register.with_extension("away");
     std::fs::rename(&server.register, &away).expect("the register");
-    within(standby.stack.stop()).await;
+    standby.kill();
     let lost = |info: &TcpInfo| matches!(info.readiness, Readiness::Down(_));
     let told = info(&accepted, lost).await;
     accepted.write_all(b"late").await.expect("room");
