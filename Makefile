@@ -18,7 +18,7 @@ build: ## Build the binaries, optimised, into target/release
 test: ## Run all tests; those with real daemons and devices want root and `make packages`
 	$(CARGO) build --workspace --locked --bins
 	$(CARGO) test --workspace --locked --no-fail-fast
-	$(CARGO) test -p tcp-ha-tests --locked --features schema-v2 --test upgrade --test versions --test seeds
+	$(CARGO) test -p tcp-ha-tests --locked --features schema-v2 --test upgrade --test golden --test seeds
 	$(CARGO) test -p tcp-ha-tests --locked --features schema-v2 --test every_cut upgrade
 
 lint: ## Formatting, clippy and documentation, all warnings being errors
