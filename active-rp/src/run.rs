@@ -109,6 +109,7 @@ fn stack_config(config: &Config, begin: Begin) -> StackConfig {
             heartbeat_us: micros(config.heartbeat),
             misses: config.misses,
             hold_limit_us: micros(config.hold_limit),
+            audit_interval_us: micros(config.audit),
             ..NodeLimits::default()
         },
         tcp: engine::Config {

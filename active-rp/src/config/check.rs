@@ -18,6 +18,8 @@ use super::{Config, ConfigError, RoutesFile};
 const HEARTBEAT_MS_MAX: u64 = 10_000;
 const MISSES_MAX: u32 = 1000;
 const HOLD_LIMIT_MS_MAX: u64 = 60_000;
+/// A day.
+const AUDIT_MS_MAX: u64 = 86_400_000;
 const MTU: u16 = 1500;
 /// `sun_path` and its final zero.
 const SOCKET_OCTETS_MAX: usize = 107;
@@ -82,6 +84,13 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         HOLD_LIMIT_MS_MAX,
         "hold_limit_ms",
     )?;
+    let audit_ms = bounded(
+        settings.audit_ms,
+        defaults.audit_interval_us / 1000,
+        0,
+        AUDIT_MS_MAX,
+        "audit_ms",
+    )?;
     let speaker = speaker(&bgp, &host.addresses)?;
     let routes = routes(&bgp)?;
     let mut security = SecurityTable::default();
@@ -104,6 +113,7 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
         heartbeat: Duration::from_millis(heartbeat_ms),
         misses: misses as u32,
         hold_limit: Duration::from_millis(hold_limit_ms),
+        audit: Duration::from_millis(audit_ms),
         channel,
         log: settings
             .log

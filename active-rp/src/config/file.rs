@@ -47,6 +47,7 @@ struct NodeSection {
     heartbeat_ms: Option<Spanned<u64>>,
     misses: Option<Spanned<u32>>,
     hold_limit_ms: Option<Spanned<u64>>,
+    audit_ms: Option<Spanned<u64>>,
     log: Option<Spanned<String>>,
 }
 
@@ -171,6 +172,7 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
             heartbeat_ms,
             misses,
             hold_limit_ms,
+            audit_ms,
             log,
         } = section.into_inner();
         settings.name = source.option(name);
@@ -179,6 +181,7 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
         settings.heartbeat_ms = source.option(heartbeat_ms);
         settings.misses = source.option(misses);
         settings.hold_limit_ms = source.option(hold_limit_ms);
+        settings.audit_ms = source.option(audit_ms);
         settings.log = source.option(log);
     }
     if let Some(section) = sections.device {

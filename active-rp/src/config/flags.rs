@@ -44,6 +44,9 @@ pub struct Flags {
     /// How long an active waits for its standby [default: 100]
     #[arg(long, value_name = "MS")]
     pub hold_limit_ms: Option<u64>,
+    /// Time between two audits of the standby; 0 means none [default: 10000]
+    #[arg(long, value_name = "MS")]
+    pub audit_ms: Option<u64>,
     /// What to log to standard error: error, warn, info, debug, trace, or a filter per target [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -118,6 +121,7 @@ impl Flags {
             heartbeat_ms: given(&self.heartbeat_ms, "--heartbeat-ms"),
             misses: given(&self.misses, "--misses"),
             hold_limit_ms: given(&self.hold_limit_ms, "--hold-limit-ms"),
+            audit_ms: given(&self.audit_ms, "--audit-ms"),
             log: given(&self.log, "--log"),
             device_kind: given(&self.device_kind, "--device-kind"),
             device_name: given(&self.device, "--device"),

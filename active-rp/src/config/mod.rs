@@ -8,6 +8,7 @@
 //! heartbeat_ms = 5                 # default 5, between hosts 20
 //! misses = 3                       # heartbeats missed until the other counts as dead; default 3
 //! hold_limit_ms = 100              # how long an active waits for its standby; default 100
+//! audit_ms = 10000                 # time between two audits of the standby, 0 for none; default 10000
 //! log = "info"                     # error, warn, info, debug, trace, or a filter per target; default info
 //!
 //! [register]                       # of a pair on two hosts; without it, files in `node.register`
@@ -106,6 +107,8 @@ pub struct Config {
     pub misses: u32,
     /// `node.hold_limit_ms`.
     pub hold_limit: Duration,
+    /// `node.audit_ms`; zero for none.
+    pub audit: Duration,
     /// `[ipc]`: how the nodes talk to each other; a Unix socket without it.
     pub channel: ChannelConfig,
     /// `node.log`: a filter of the `tracing` kind.
@@ -182,6 +185,8 @@ impl Config {
             dead_epoch: _,
             status: _,
             log: _,
+            // Only the active asks for audits.
+            audit: _,
             device: _,
             // Where each listens, and its certificate, are its own; of which pair they are is judged by TLS.
             channel: _,

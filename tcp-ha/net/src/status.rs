@@ -13,6 +13,7 @@ use ipc::register::Health;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use tcp_ha_core::AuditCounters;
 
 /// What a node does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -174,4 +175,8 @@ pub struct NodeCountersStatus {
     pub gate_full: u64,
     /// Times a standby was lost.
     pub standby_lost: u64,
+    /// Audits of the standby's shadow, and what they found.
+    pub audits: AuditCounters,
+    /// The version of the records that is spoken with the standby; the first without one.
+    pub version: u16,
 }

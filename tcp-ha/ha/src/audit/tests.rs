@@ -45,3 +45,39 @@ fn every_octet_of_a_long_range_is_covered_within_a_few_rounds() {
     assert_eq!(covered, len);
     assert!((0..9).all(|round| digest(round, 0, &[&plain]).1 <= PIECE_OCTETS));
 }
+
+/// What an audit costs: `cargo test --release -p tcp-ha-core --lib cost -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_digest() {
+    use tcp_ha_engine::{Config, Effects, Engine, Instant, Secrets};
+    let secrets = Secrets::from_bytes(&[7; Secrets::LEN]);
+    let mut engine = Engine::new(Config::default(), secrets);
+    let [local, remote] =
+        ["10.0.0.1:0", "10.0.0.2:179"].map(|end| end.parse().expect("an address"));
+    let now = Instant::from_millis(1_000);
+    let opened = engine.connect(now, local, remote, Default::default(), &mut Effects::new());
+    let id = opened.expect("a free port");
+    let mut scratch = Vec::new();
+    for octets in [0, 1_000, 100_000, PIECE_OCTETS as usize] {
+        let (unread, rounds) = (vec![1; octets], 20_000_000 / (octets as u64 + 1_000));
+        let began = std::time::Instant::now();
+        let mut covered = 0;
+        for round in 0..rounds {
+            let state = engine.snapshot(id).expect("it is live");
+            let outline = Outline {
+                state: &state,
+                send_mode: SendMode::Logged,
+                application_sync: false,
+                ready: true,
+            };
+            let mut digester = Digester::begin(Version::V1, round, &outline, &mut scratch);
+            digester.stretch(0, octets as u64, core::iter::once(unread.as_slice()));
+            let (digest, octets) = digester.end();
+            covered = octets;
+            core::hint::black_box(digest);
+        }
+        let each = began.elapsed().as_nanos() / u128::from(rounds);
+        println!("{octets} octets held: {covered} covered, {each} ns");
+    }
+}

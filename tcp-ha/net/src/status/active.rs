@@ -49,6 +49,8 @@ fn counted(active: &Active) -> NodeCountersStatus {
         frames_released: active.gate_counters().released,
         gate_full: counters.gate_full,
         standby_lost: counters.standby_lost,
+        audits: active.audits(),
+        version: active.version().0,
     }
 }
 
