@@ -176,7 +176,10 @@ impl Active {
     /// Connections whose share of the log was passed go down before the batch is closed.
     pub(super) fn settle_shares(&mut self) {
         while let Some(id) = self.resting.overfull.pop() {
-            self.connection_down(id, DownReason::ShareExceeded);
+            // It may have been named more than once.
+            if self.protected.get(&id).is_some_and(|it| it.is_recorded()) {
+                self.connection_down(id, DownReason::ShareExceeded);
+            }
         }
     }
 

@@ -19,7 +19,8 @@ impl Active {
             return;
         };
         protected.held_octets += octets;
-        if protected.held_octets > limit && protected.is_recorded() {
+        let named = self.resting.overfull.last() == Some(&id);
+        if protected.held_octets > limit && protected.is_recorded() && !named {
             self.resting.overfull.push(id);
         }
         let lsn = self.log.last().next();
