@@ -182,7 +182,9 @@ impl Monotonic {
 
     /// Who comes without connections has secrets of its own: initial sequence numbers begin anew.
     pub fn begin_anew(&mut self) {
-        self.flows.values_mut().for_each(|flow| flow.iss = None);
+        for flow in self.flows.values_mut() {
+            (flow.iss, flow.tsval) = (None, None);
+        }
     }
 
     /// Looks at one segment of the watched side.
@@ -213,6 +215,8 @@ impl Monotonic {
                     scale: seen.scale.unwrap_or(0),
                     iss: Some(seen.seq),
                     opening: !seen.has_ack(),
+                    // What comes late of the former connection must be older (RFC 6191).
+                    tsval: flow.tsval,
                     ..Flow::default()
                 };
             }

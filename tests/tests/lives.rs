@@ -382,6 +382,43 @@ fn a_reused_four_tuple_goes_on_behind_its_former_life() {
 }
 
 #[test]
+fn a_reused_four_tuple_has_newer_timestamps_than_its_former_life_had_after_takeovers() {
+    // The onlooker panics when a TSval goes back: each takeover has moved those of the open connection a second ahead.
+    let mut world = World::paired_idle(scenario());
+    world.peer.connect_from(world.now_us, 0, 40_000);
+    for _ in 0..3 {
+        world.run_until("ready connections", World::all_ready);
+        world.fail_over();
+        world.add_node();
+    }
+    begin_closing(&mut world, Order::PeerFirst);
+    let over = |world: &World| world.peer.all_over() && pair_is_empty(world);
+    world.run_until("the end of both sides", over);
+    world.peer.connect_from(world.now_us, 0, 40_000);
+    world.run_until("the end of both sides", over);
+}
+
+#[test]
+fn a_survivor_whose_cable_was_out_is_found_by_peers_of_a_switch_that_keeps_its_table() {
+    let mut world = World::paired(scenario());
+    world.finish();
+    world.segment.learned = Some(Default::default());
+    world.peer.send_more(1_000);
+    world.finish();
+    let survivor = world.standby_at().expect("a standby");
+    world.segment.unplugged.insert(survivor);
+    world.fail_over();
+    world.run_for(2_000_000);
+    world.segment.plug_all();
+    // Nothing was on the way and nobody is kept alive: the survivor has nothing else to say.
+    let since_us = world.now_us;
+    world.peer.send_more(1_000);
+    world.finish();
+    let took_us = world.now_us - since_us;
+    assert!(took_us < 3_000_000, "found after {took_us} us");
+}
+
+#[test]
 fn the_first_words_of_a_survivor_stand_at_snd_max() {
     for cut_after in 0..40 {
         let mut world = World::paired(Scenario::default());

@@ -51,6 +51,7 @@ pub struct Engine {
     resets: RateLimit,
     ports_taken: u64,
     security: SecurityTable,
+    timestamp_base_ms: u32,
 }
 
 impl Engine {
@@ -71,6 +72,7 @@ impl Engine {
             resets: RateLimit::default(),
             ports_taken: 0,
             security: SecurityTable::default(),
+            timestamp_base_ms: 0,
         }
     }
 

@@ -6,6 +6,7 @@ mod planted;
 use crate::readiness::Readiness;
 use crate::record::SendMode;
 use crate::shadow::{Shadow, Unrecorded};
+use ipc::Epoch;
 use tcp_ha_engine::{Config, ConnectionId, Engine, Instant, Secrets};
 use tcp_ha_link::LinkAddress;
 use tcp_ha_link::host::Host;
@@ -13,6 +14,16 @@ use tcp_ha_link::host::Host;
 /// TSval jumps by this much at a takeover, in milliseconds: what the dead active may have stamped that the standby never heard of
 /// stays behind (I6).
 pub const TIMESTAMP_JUMP_MS: u32 = 1_000;
+
+/// By how much the TSvals of connections that are opened in one epoch are ahead of those of the epoch before: more than a takeover,
+/// which begins an epoch, moves those that it finds.
+const TIMESTAMP_STEP_MS: u32 = 2 * TIMESTAMP_JUMP_MS;
+
+/// What is added to the TSvals of connections that are opened by a node that begins to speak in `epoch`.
+pub(crate) fn timestamp_base(epoch: Epoch) -> u32 {
+    // TSvals wrap at 32 bits by definition.
+    (epoch.0 as u32).wrapping_mul(TIMESTAMP_STEP_MS)
+}
 
 /// Ids between the last one heard of and the first that a survivor gives: the active may have given some that never were recorded.
 const ID_JUMP: u64 = 1 << 20;

@@ -63,15 +63,9 @@ impl Segment {
         arrived
     }
 
-    /// Every cable is in again. A switch forgets what it had learned when its cables change.
+    /// Every cable is in again. A switch keeps what it has learned: nobody tells it that a station has moved but the station itself.
     pub fn plug_all(&mut self) {
-        if self.unplugged.is_empty() {
-            return;
-        }
         self.unplugged.clear();
-        if let Some(learned) = &mut self.learned {
-            learned.clear();
-        }
     }
 
     /// Takes the list back, for its memory.

@@ -261,7 +261,8 @@ impl Engine {
         options: ConnectionOptions,
         fx: &mut Effects,
     ) -> Connection {
-        let timestamp_offset = keyed_hash::timestamp_offset(&self.secrets.timestamp, &tuple);
+        let timestamp_offset = keyed_hash::timestamp_offset(&self.secrets.timestamp, &tuple)
+            .wrapping_add(self.timestamp_base_ms);
         let ctx = Context {
             now,
             config: &self.config,

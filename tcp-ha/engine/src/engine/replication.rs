@@ -124,6 +124,13 @@ impl Engine {
         ConnectionId(self.next_id)
     }
 
+    /// The TSvals of connections that are opened from now on are so much further, in milliseconds:
+    /// further than those of any connection that had the same sockets before (RFC 6191), whose
+    /// TSvals have jumped with each takeover.
+    pub fn set_timestamp_base(&mut self, base_ms: u32) {
+        self.timestamp_base_ms = base_ms;
+    }
+
     /// Ids from `next` on are free; an older value changes nothing.
     pub fn set_next_id(&mut self, next: ConnectionId) {
         self.next_id = self.next_id.max(next.0);

@@ -5,6 +5,7 @@
 //! [`Active::ipc_outgoing`] to the standby, and transmits what [`Active::release`] gives. Everything between two calls of `close_batch` is one
 //! batch: one transaction for the standby. No frame can be had but through `release` (I1).
 
+mod announcing;
 mod audit;
 mod batch;
 mod course;
@@ -29,6 +30,8 @@ use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness, ReadinessHistory};
 use crate::record::SharedState;
 use crate::shadow::ShadowBounds;
+use crate::takeover::timestamp_base;
+use announcing::Announcing;
 use audit::Audit;
 use down::Resting;
 use guard::Guard;
@@ -160,6 +163,8 @@ pub struct Active {
     /// Why there is no standby, for status.
     unprotected: DownReason,
     guard: Guard,
+    /// What is still to be said of where the addresses are.
+    announcing: Option<Announcing>,
     /// No pair is tried before this local time.
     pair_after_us: u64,
     tenure: Tenure,
@@ -221,7 +226,7 @@ impl Active {
             limits,
             register,
             tenure,
-            engine,
+            mut engine,
             host,
             clock,
             secrets,
@@ -229,6 +234,7 @@ impl Active {
             node_sync,
             mono_us,
         } = parts;
+        engine.set_timestamp_base(timestamp_base(tenure.epoch()));
         let mut gate = Gate::new(me, limits.gate_frames);
         gate.open_solo(&tenure);
         Active {
@@ -258,6 +264,7 @@ impl Active {
             unprotected: DownReason::NoStandby,
             guard: Guard::Solo,
             pair_after_us: 0,
+            announcing: None,
             tenure,
             barrier_due: false,
             register_failing: false,
@@ -275,17 +282,11 @@ impl Active {
         }
     }
 
-    /// Tells the segment where the pair's addresses are.
-    pub fn announce(&mut self, mono_us: u64) {
-        self.host
-            .announce(self.clock.now(mono_us), &mut self.frames);
-    }
-
     /// After a takeover: turns the bridges and the peers towards this node, and speaks on every connection.
     pub(crate) fn speak_again(&mut self, mono_us: u64, timestamp_jump_ms: u32) {
         let now = self.clock.now(mono_us);
         if !planted!(UnannouncedTakeover) {
-            self.host.announce(now, &mut self.frames);
+            self.announce(mono_us);
         }
         let ids: Vec<ConnectionId> = self.engine.connections().collect();
         for id in ids {
@@ -309,6 +310,7 @@ impl Active {
                 hop_limit,
                 segment,
             }) => {
+                self.heard();
                 let arrival = Arrival::new(src, dst).with_hop_limit(hop_limit);
                 self.engine
                     .handle_arrival(now, arrival, segment, &mut self.fx);
@@ -343,6 +345,7 @@ impl Active {
             return;
         }
         self.judge_probation(mono_us);
+        self.announce_again(mono_us);
         let now = self.clock.now(mono_us);
         if self.engine.next_timeout().is_some_and(|at| at <= now) {
             self.engine.handle_timeout(now, &mut self.fx);
@@ -359,8 +362,10 @@ impl Active {
         } else {
             [self.engine.next_timeout(), self.host.next_timeout()]
         };
+        let announcement = self.announcement_due().filter(|_| !self.timers_rest());
         let clocks = clocks.into_iter().flatten().map(|at| self.clock.local(at));
         clocks
+            .chain(announcement)
             .chain(self.guard_timeout())
             .chain(self.probation_timeout())
             .chain(self.audit_timeout())
