@@ -19,6 +19,9 @@ pub struct Weather {
     pub delay_turns: u64,
 }
 
+/// EtherType of ARP.
+const ARP: [u8; 2] = [0x08, 0x06];
+
 /// A frame on its way.
 pub(super) struct Flying {
     due_us: u64,
@@ -97,6 +100,10 @@ impl Segment {
             due_us += dice.between(1, 20) * TURN_US;
         }
         if dice.one_in(corruption) && octets.len() > 14 {
+            if octets[12..14] == ARP {
+                // It has no checksum of its own: the cable's holds it off.
+                return;
+            }
             let at = dice.between(14, octets.len() as u64 - 1) as usize;
             octets[at] ^= 1 << dice.below(8);
         }
