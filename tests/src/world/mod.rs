@@ -193,9 +193,18 @@ impl World {
         self.nodes.iter().filter(may).count()
     }
 
-    /// Index of the node that speaks: one that runs, or else one that would.
+    /// Index of the node that speaks: one that runs, or else one that would. Of two, the register decides: who has just been woken
+    /// may not know yet that it was overtaken.
     pub fn active(&self) -> Option<usize> {
-        self.which(|doing| matches!(doing, Doing::Active(_)))
+        let speaks = |node: &Node| node.runs() && matches!(node.doing, Doing::Active(_));
+        let first = self.which(|doing| matches!(doing, Doing::Active(_)))?;
+        let others = self.nodes.iter().skip(first + 1);
+        if !others.into_iter().any(speaks) {
+            return Some(first);
+        }
+        let entry = self.register.peek();
+        let named = entry.and_then(|entry| named(&self.nodes, entry.active));
+        Some(named.filter(|at| speaks(&self.nodes[*at])).unwrap_or(first))
     }
 
     fn which(&self, wanted: impl Fn(&Doing) -> bool) -> Option<usize> {
