@@ -331,8 +331,13 @@ impl Careless {
         config.alpn_protocols = protocols;
         let address = listening.listener.address();
         let name = ServerName::IpAddress(address.ip().into());
+        let stream = TcpStream::connect(address).unwrap();
+        // Where it is let in by mistake, nobody ends the conversation.
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
         Self {
-            stream: TcpStream::connect(address).unwrap(),
+            stream,
             connection: ClientConnection::new(Arc::new(config), name).unwrap(),
         }
     }
