@@ -241,9 +241,17 @@ fn of_too_many_the_oldest_give_way_and_the_pair_s_own_gets_in() {
     let silent: Vec<_> = (0..24)
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
-    listening.refused(Refusal::TooMany);
+    eventually("eight gave way", || {
+        (listening.refusals.of(Refusal::TooMany) == 8).then_some(())
+    });
+    let is_open = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let read = stream.read(&mut [0; 64]);
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    assert!(silent[..8].iter().all(|stream| !is_open(stream)));
+    assert!(is_open(&silent[23]), "the youngest stays");
     listening.lets_in(&pair.node("b"));
-    assert!(listening.refusals.of(Refusal::TooMany) >= 8);
     drop(silent);
 }
 
@@ -265,7 +273,21 @@ fn those_who_passed_and_are_not_taken_are_few() {
 }
 
 #[test]
-fn a_flood_of_records_without_content_ends_the_stream() {
+fn more_tickets_than_octets_of_content_end_the_stream() {
+    let pair = Pair::new("lab");
+    let mut flooding = pair.node("a");
+    let mut server = (*flooding.server).clone();
+    server.send_tls13_tickets = 4_000;
+    server.session_storage = rustls::server::ServerSessionMemoryCache::new(1 << 13);
+    flooding.server = Arc::new(server);
+    let listening = Listening::new(flooding);
+    let mut near = listening.dial(&pair.node("b")).unwrap();
+    let error = end_of(&mut near).unwrap_err();
+    assert!(error.contains("without content"), "{error}");
+}
+
+#[test]
+fn a_flood_of_new_keys_ends_the_stream() {
     let pair = Pair::new("lab");
     let listening = Listening::new(pair.node("a"));
     let mut careless = Careless::new(&listening, Some(&pair.order.files("b")));
