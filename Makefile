@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: soak limits sim captures help demo build test lint deny packages goodput conformance model fuzz
+.PHONY: hosts soak limits sim captures help demo build test lint deny packages goodput conformance model fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ soak: ## A thousand failovers in a row, kills and hangs, under BIRD and FRR in t
 	@scripts/packages
 	$(CARGO) build --release --locked --bins
 	target/release/bgp-demo soak --rounds 1000 --report target/soak.json
+
+hosts: ## Two hosts and three etcds as namespaces: 200 cuts of cables, hosts, etcd and actives, 20 silences (root; five minutes)
+	@scripts/packages
+	$(CARGO) build --release --locked --bins
+	target/release/bgp-demo lab --hosts --rounds 200 --silences 20 --sessions 2 --heartbeat-ms 20 --misses 3 --hold-limit-ms 150 \
+		--moment-ms 600 --churn-ms 100 --report target/hosts.json
 
 limits: ## Heartbeats: how fast a hang is found and how often a living active is taken for dead, idle and loaded (root; half an hour)
 	$(CARGO) build --release --locked --bins

@@ -196,7 +196,7 @@ pub(crate) struct LabOptions {
     /// Log level of the route processors.
     #[arg(long, default_value = "info")]
     pub(crate) log: String,
-    /// Two hosts, the register in etcd, TLS between them (one line of --rounds and --silences each, no --failovers).
+    /// Two hosts, the register in etcd, TLS between them (--rounds and --silences instead of --failovers).
     #[arg(long)]
     pub(crate) hosts: bool,
     /// With --hosts: rounds in each of which a cable, etcd, a host or the active is cut.

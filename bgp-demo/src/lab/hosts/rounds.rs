@@ -122,14 +122,16 @@ pub(crate) fn play(
         return Err(LabError::new("no hosts were built"));
     };
     let began = Instant::now();
+    let mut deck: Vec<Blow> = Vec::new();
     for number in 1..=options.rounds {
         if let Some(churn) = &mut churn {
             churn.must_run()?;
         }
-        // Each kind in turn, in an order that the seed decides.
-        let kinds = Blow::ALL.len() as u64;
-        let turn = u64::from(number - 1);
-        let blow = Blow::ALL[((turn + random.below(3) + seed) % kinds) as usize];
+        if deck.is_empty() {
+            deck = Blow::ALL.to_vec();
+        }
+        // Each kind once, in an order that the seed decides, before any comes again.
+        let blow = deck.swap_remove(random.below(deck.len() as u64) as usize);
         let mut round = Round {
             options,
             pair: &mut stage.pair,
