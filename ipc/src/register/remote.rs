@@ -178,13 +178,12 @@ impl RemoteRegister {
     }
 
     fn slow(&self, state: &State) -> String {
-        let since = state.request.as_ref().map(|it| it.since.elapsed());
-        let ms = since.unwrap_or_default().as_millis();
+        let ms = self.patience.as_millis();
         let last = state
             .failing
             .as_ref()
             .map_or(String::new(), |(error, _)| format!(" (before: {error})"));
-        format!("{}: no answer for {ms} ms{last}", self.place)
+        format!("{}: no answer within {ms} ms{last}", self.place)
     }
 
     /// The answer to request `number`, if it has ended in time.

@@ -98,6 +98,8 @@ pub struct Standby {
     in_doubt: bool,
     /// Whether it has given the epoch up.
     resigned: bool,
+    /// The epoch that the active passed on; 0 where it did not.
+    given: Epoch,
     events: Vec<NodeEvent>,
 }
 
@@ -126,6 +128,7 @@ impl Standby {
             sent_us: mono_us,
             in_doubt: false,
             resigned: false,
+            given: Epoch(0),
             events: vec![NodeEvent::ReplicaReset],
         }
     }
@@ -189,7 +192,10 @@ impl Standby {
                 self.course.enter(Readiness::Ready, mono_us);
                 self.acknowledge(mono_us);
             }
-            SessionEvent::Control(Control::HandOver { .. }) => self.standing = Standing::HandedOver,
+            SessionEvent::Control(Control::HandOver { epoch }) => {
+                self.standing = Standing::HandedOver;
+                self.given = epoch;
+            }
             SessionEvent::Control(Control::Goodbye { reason } | Control::Resign { reason, .. }) => {
                 return Err(StandbyEnd::Dismissed(reason));
             }
@@ -362,6 +368,15 @@ impl Standby {
             Ok(None) => return Claim::Lost,
             Err(error) => return Claim::Unreachable(error.to_string()),
         };
+        // An answer that was long on its way tells of a time before this node was named.
+        let known = self.session.epoch().max(self.given);
+        if entry.epoch < known {
+            let what = format!(
+                "an answer of epoch {}, which was followed by {known}",
+                entry.epoch
+            );
+            return Claim::Unreachable(what);
+        }
         if entry.active == self.me {
             return match register.confirm(self.me) {
                 Ok(Some(tenure)) => Claim::Won(tenure),
@@ -376,6 +391,10 @@ impl Standby {
         }
         match register.compare_and_swap(Some(entry.epoch), self.me, None) {
             Ok(tenure) => Claim::Won(tenure),
+            // It has been given the epoch meanwhile: the next read says so.
+            Err(CasError::Lost(Some(entry))) if entry.active == self.me => {
+                Claim::Unreachable("the register has just changed".to_owned())
+            }
             Err(CasError::Lost(_)) => Claim::Lost,
             Err(CasError::Unknown(error)) => {
                 self.in_doubt = true;

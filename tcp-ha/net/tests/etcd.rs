@@ -42,6 +42,17 @@ fn dir(segment: &str) -> Dir {
 }
 
 async fn node(segment: &str, host: u8, begin: Begin, dir: &Dir, etcd: Option<&Etcd>) -> Node {
+    let etcd = etcd.map(|etcd| EtcdConfig::new(vec![etcd.url()]));
+    node_with(segment, host, begin, dir, etcd).await
+}
+
+async fn node_with(
+    segment: &str,
+    host: u8,
+    begin: Begin,
+    dir: &Dir,
+    etcd: Option<EtcdConfig>,
+) -> Node {
     let device = DeviceConfig {
         kind: DeviceKind::Memory,
         name: segment.to_owned(),
@@ -53,7 +64,7 @@ async fn node(segment: &str, host: u8, begin: Begin, dir: &Dir, etcd: Option<&Et
     // The standby is declared lost late, and the active not at all: nothing here is to depend on how busy the host is.
     config.limits.misses = 100;
     config.limits.hold_limit_us = 1_000_000;
-    config.etcd = etcd.map(|etcd| EtcdConfig::new(vec![etcd.url()]));
+    config.etcd = etcd;
     let (stack, events) = Stack::start(config).await.expect("a node");
     Node {
         stack,
@@ -152,6 +163,23 @@ async fn connected(segment: &str, (etcd, dir, active): (Etcd, Dir, Node)) -> Pai
 #[ignore = "a process that another test starts"]
 async fn lives_as_a_standby() {
     process::live().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_that_is_always_too_late_for_the_loop_is_of_use() {
+    let etcd = Etcd::start();
+    let dir = dir("late");
+    // No answer is ever in time: each swap is of unknown outcome, each read finds what an earlier one asked for.
+    let mut config = EtcdConfig::new(vec![etcd.url()]);
+    config.patience = Duration::ZERO;
+    let active = node_with("late", 2, Begin::Active, &dir, Some(config.clone())).await;
+    let told = status(&active, |status| status.role == Role::Active).await;
+    assert_eq!(told.epoch, 1);
+    let standby = node_with("late", 2, Begin::Standby, &dir, Some(config)).await;
+    status(&active, |status| status.protected).await;
+    within(active.stack.switchover()).await.expect("a standby");
+    let told = status(&standby, |status| status.role == Role::Active).await;
+    assert!(told.epoch >= 3, "{}", told.epoch);
 }
 
 #[tokio::test(flavor = "multi_thread")]

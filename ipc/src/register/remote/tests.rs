@@ -171,7 +171,7 @@ fn health_tells_of_a_register_that_does_not_answer_and_since_when() {
     let rig = rig();
     assert!(rig.remote.read().is_err());
     let failing = rig.remote.health().unwrap().failing.unwrap();
-    assert!(failing.error.contains("no answer for"), "{failing:?}");
+    assert!(failing.error.contains("no answer within"), "{failing:?}");
     rig.inner.set_unavailable(true);
     rig.finish();
     let failing = rig.remote.health().unwrap().failing.unwrap();

@@ -84,6 +84,9 @@ impl Driver {
                 Begin::Standby => joining.wait("the register is empty: waiting for an active"),
             };
         };
+        if entry.active == self.me {
+            return self.resume_cold_start(joining);
+        }
         self.sweep(&entry);
         match self.fate(entry.active) {
             Ok(Fate::Lives) => {
@@ -207,6 +210,18 @@ impl Driver {
                 "epoch {}: {what}, and fencing it failed: {error}",
                 entry.epoch
             )),
+        }
+    }
+
+    /// A cold start of this node, whose outcome it was not told, was won.
+    fn resume_cold_start(&mut self, joining: Joining) -> Turn {
+        match self.register.confirm(self.me) {
+            Ok(Some(tenure)) => {
+                tracing::warn!(epoch = %tenure.epoch(), "cold start: begins without connections");
+                self.begin_active(tenure)
+            }
+            Ok(None) => joining.wait("the register names another node by now"),
+            Err(error) => joining.wait(error.to_string()),
         }
     }
 
