@@ -94,11 +94,18 @@ impl Protocol {
             }
             let active = world.active_mut(at)?;
             active.gate = Gate::Shut;
-            active.guard = Guard::Breaking;
+            active.guard = Guard::Breaking { given: true };
             return Some(());
         }
         if !Self::swap(world, swap) {
-            return self.fence(world, at);
+            if !self.same(world.register?.active, me) {
+                return self.fence(world, at);
+            }
+            // A swap made before the standby of that time resigned has taken effect since.
+            let active = world.active_mut(at)?;
+            active.gate = Gate::Shut;
+            active.guard = Guard::Breaking { given: false };
+            return Some(());
         }
         self.enter_pair(world, at, swap)
     }
@@ -122,18 +129,44 @@ impl Protocol {
         let careless = self.fault == Some(Fault::OpenBeforeSwap);
         let active = world.active_mut(at)?;
         active.link.take()?;
-        if active.guard == Guard::Paired {
-            active.guard = Guard::Breaking;
-            active.gate = if careless { Gate::Solo } else { Gate::Shut };
+        match active.guard {
+            Guard::Paired => {
+                active.guard = Guard::Breaking { given: false };
+                active.gate = if careless { Gate::Solo } else { Gate::Shut };
+            }
+            Guard::Doubting => active.guard = Guard::Breaking { given: true },
+            Guard::Solo | Guard::Breaking { .. } => {}
         }
         Some(())
+    }
+
+    /// The standby that the register names has resigned: it is lost, and nobody can claim.
+    pub(crate) fn hear_resignation(&self, world: &mut World, at: usize) -> Option<()> {
+        let active = world.active(at)?;
+        let standby = active.tenure.standby?;
+        let session = active.link.and_then(|link| world.session(link.session));
+        let another = session.is_some_and(|session| session.standby != standby);
+        if another || !world.resigned.contains(&standby) {
+            return None;
+        }
+        self.lose_standby(world, at);
+        let heedless = self.fault == Some(Fault::HeedResignationInDoubt);
+        let active = world.active_mut(at)?;
+        match active.guard {
+            Guard::Breaking { given } if !given || heedless => {
+                active.guard = Guard::Solo;
+                active.gate = Gate::Solo;
+                Some(())
+            }
+            _ => None,
+        }
     }
 
     /// Reads the register, then swaps: two moments.
     pub(crate) fn solo(&self, world: &mut World, at: usize, outcome: Outcome) -> Option<()> {
         let me = world.incarnation(at);
         let active = world.active(at)?;
-        if active.guard != Guard::Breaking {
+        if !matches!(active.guard, Guard::Breaking { .. }) {
             return None;
         }
         let attached = active.link.and_then(|link| world.session(link.session));

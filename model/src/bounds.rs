@@ -42,6 +42,10 @@ pub enum Fault {
     KeepNameWithoutShadow,
     /// Nodes are told apart by name, so a restarted, empty node is its predecessor.
     NameForIncarnation,
+    /// A standby resigns although it may have won the epoch.
+    ResignInDoubt,
+    /// An active that may have passed the epoch on goes on when its standby resigns.
+    HeedResignationInDoubt,
     /// A node begins anew although the active that the register names lives.
     ColdStartBesideTheLiving,
 }

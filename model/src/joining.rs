@@ -32,6 +32,7 @@ impl Protocol {
             epoch: 0,
             standing: Standing::Syncing,
             shadow: History::default(),
+            in_doubt: false,
         });
         Some(())
     }

@@ -9,7 +9,7 @@ const PROPERTIES: [&str; 5] = [
     "I1: whoever owns the epoch holds every record behind a frame that has left",
     "I2: of one record no two stories were told",
     "I3: one speaker an epoch, by a right that the register gave",
-    "I8: the gate is open without a standby only by the register's word",
+    "I8: the gate is open without a standby only by the register's word, or the standby's who resigned",
     "no cold start beside the living",
 ];
 
@@ -82,10 +82,15 @@ fn open_by_register(world: &World) -> bool {
 }
 
 fn is_alone(world: &World, active: &Active) -> bool {
-    let newest = world.epoch();
-    active.tenure.standby.is_none()
-        && active.tenure.epoch <= newest
-        && (active.tenure.epoch < newest || world.register == Some(active.tenure))
+    let tenure = active.tenure;
+    let nobody = tenure
+        .standby
+        .is_none_or(|standby| world.resigned.contains(&standby));
+    // A swap of its own may have taken effect since: it says nothing else than that this node speaks alone.
+    let stands = world.register.is_some_and(|entry| {
+        entry == tenure || (entry.epoch > tenure.epoch && entry.active == tenure.active)
+    });
+    nobody && stands
 }
 
 /// Whether some node can speak at once.
@@ -94,6 +99,6 @@ pub(crate) fn can_speak(world: &World) -> bool {
         world.lives(entry.active)
             && world
                 .active(usize::from(entry.active.node))
-                .is_some_and(|active| active.gate == Gate::Solo && active.tenure == entry)
+                .is_some_and(|active| active.gate == Gate::Solo && is_alone(world, active))
     })
 }

@@ -22,7 +22,10 @@ impl Protocol {
         let author = *session.sent.authors.get(next)?;
         standby.shadow.lineage = session.sent.lineage;
         standby.shadow.authors.push(author);
-        acknowledge(&mut session.acks, standby.epoch, standby.shadow.last());
+        // Who may own the epoch already backs nobody else's words in the one before.
+        if !standby.in_doubt {
+            acknowledge(&mut session.acks, standby.epoch, standby.shadow.last());
+        }
         Some(())
     }
 
@@ -36,7 +39,9 @@ impl Protocol {
         standby.standing = Standing::Paired;
         // An empty history has a lineage too, and it was told before.
         standby.shadow.lineage = session.sent.lineage;
-        acknowledge(&mut session.acks, epoch, standby.shadow.last());
+        if !standby.in_doubt {
+            acknowledge(&mut session.acks, epoch, standby.shadow.last());
+        }
         Some(())
     }
 
@@ -77,6 +82,9 @@ impl Protocol {
                 if self.fault == Some(Fault::ActOnUnknown) {
                     return self.speak(world, at, entry.epoch + 1);
                 }
+                if let Doing::Standby(standby) = &mut world.nodes[at].doing {
+                    standby.in_doubt = true;
+                }
                 Some(())
             }
             Outcome::Known => {
@@ -107,6 +115,19 @@ impl Protocol {
             link: None,
         });
         Some(())
+    }
+
+    /// The active is to go on without it: the right to claim is given up, and the shadow with it.
+    pub(crate) fn resign(&self, world: &mut World, at: usize) -> Option<()> {
+        let me = world.incarnation(at);
+        let standby = standby(world, at)?;
+        let careless = self.fault == Some(Fault::ResignInDoubt);
+        let may = standby.standing == Standing::Paired && (!standby.in_doubt || careless);
+        if !may || !self.is_young(world) {
+            return None;
+        }
+        insert(&mut world.resigned, me);
+        self.begin_life(world, at)
     }
 
     /// A broken channel, a lost claim, a record that cannot be applied, an operator: the shadow is gone, and the name with it.

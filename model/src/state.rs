@@ -78,6 +78,8 @@ pub(crate) struct Standby {
     pub(crate) epoch: u8,
     pub(crate) standing: Standing,
     pub(crate) shadow: History,
+    /// A claim of unknown outcome was made.
+    pub(crate) in_doubt: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +93,8 @@ pub(crate) enum Gate {
 pub(crate) enum Guard {
     Solo,
     Paired,
-    Breaking,
+    /// The standby is lost; `given`: the register may give a standby more than was known when it was lost.
+    Breaking { given: bool },
     Doubting,
 }
 
@@ -137,6 +140,8 @@ pub struct World {
     pub(crate) register: Option<Entry>,
     /// Swaps of unknown outcome that may still take effect.
     pub(crate) pending: Vec<Swap>,
+    /// Standbys that have given up the right to claim, for ever, though an entry may name them.
+    pub(crate) resigned: Vec<Incarnation>,
     /// By active and standby; see [`World::place`].
     pub(crate) sessions: Vec<Option<Session>>,
     /// Frames of the present lineage that have left.
@@ -162,6 +167,7 @@ impl World {
             nodes: vec![node; usize::from(nodes)],
             register: None,
             pending: Vec::new(),
+            resigned: Vec::new(),
             sessions: vec![None; usize::from(nodes).pow(2)],
             wire: Vec::new(),
             lineage: 0,
@@ -228,6 +234,14 @@ impl World {
         self.pending.retain(|swap| swap.expected == epoch);
         self.pending.sort_unstable();
         self.pending.dedup();
+        let named = |who: &Incarnation| {
+            let entries = self.register.into_iter();
+            let tenures = (0..self.nodes.len()).filter_map(|at| self.active(at));
+            let mut entries = entries.chain(tenures.map(|active| active.tenure));
+            entries.any(|entry| entry.standby == Some(*who))
+        };
+        let resigned = self.resigned.iter().copied().filter(named).collect();
+        self.resigned = resigned;
         for place in 0..self.sessions.len() {
             let held = self.nodes.iter().any(|node| match &node.doing {
                 Doing::Standby(standby) => standby.session == place,

@@ -47,6 +47,10 @@ pub enum Step {
     HearPaired(usize),
     /// The active gives its standby up, for whatever reason.
     LoseStandby(usize),
+    /// The standby gives up the right to claim.
+    Resign(usize),
+    /// The active hears of it.
+    HearResignation(usize),
     /// The active makes itself alone.
     Solo(usize, Outcome),
     /// The active passes the epoch on.
@@ -121,6 +125,7 @@ impl Protocol {
                     Step::HearPaired(at),
                     Step::HearHandOver(at),
                     Step::LetGo(at),
+                    Step::Resign(at),
                 ]);
                 outcomes(actions, Step::Claim);
             }
@@ -129,6 +134,7 @@ impl Protocol {
                     Step::Write(at),
                     Step::Release(at),
                     Step::LoseStandby(at),
+                    Step::HearResignation(at),
                     Step::Confirm(at),
                 ]);
                 if let Some(session) = active.link.and_then(|link| world.session(link.session)) {
@@ -159,6 +165,8 @@ impl Protocol {
             Step::Pair(at, outcome) => self.pair(&mut world, at, outcome),
             Step::HearPaired(at) => self.hear_paired(&mut world, at),
             Step::LoseStandby(at) => self.lose_standby(&mut world, at),
+            Step::Resign(at) => self.resign(&mut world, at),
+            Step::HearResignation(at) => self.hear_resignation(&mut world, at),
             Step::Solo(at, outcome) => self.solo(&mut world, at, outcome),
             Step::HandOver(at, outcome) => self.hand_over(&mut world, at, outcome),
             Step::HearHandOver(at) => self.hear_hand_over(&mut world, at),

@@ -43,6 +43,7 @@ impl World {
                 let authors: Vec<bool> =
                     standby.shadow.authors.iter().map(|who| is(*who)).collect();
                 (3, authors, standby.epoch, standby.standing).hash(&mut hasher);
+                standby.in_doubt.hash(&mut hasher);
             }
             Doing::Active(active) => {
                 let authors: Vec<bool> =
@@ -124,10 +125,13 @@ impl World {
         });
         let mut pending: Vec<Swap> = pending.collect();
         pending.sort_unstable();
+        let mut resigned: Vec<Incarnation> = self.resigned.into_iter().map(who).collect();
+        resigned.sort_unstable();
         World {
             nodes: nodes.into_iter().flatten().collect(),
             register: self.register.map(entry),
             pending,
+            resigned,
             sessions,
             wire,
             ..self
