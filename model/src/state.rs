@@ -94,7 +94,9 @@ pub(crate) enum Guard {
     Solo,
     Paired,
     /// The standby is lost; `given`: the register may give a standby more than was known when it was lost.
-    Breaking { given: bool },
+    Breaking {
+        given: bool,
+    },
     Doubting,
 }
 

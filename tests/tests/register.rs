@@ -164,6 +164,31 @@ fn a_standby_that_may_have_won_does_not_resign() {
 }
 
 #[test]
+fn an_active_that_may_have_passed_the_epoch_on_heeds_no_resignation() {
+    for outcome in OUTCOMES {
+        let mut world = World::paired(scenario());
+        world.turns(20);
+        world.register.hide_next_outcome(outcome);
+        world.moody.fall_silent_after_unknown();
+        world.switchover().expect("a ready pair");
+        world.run_until("silence", |world| world.register.read().is_err());
+        let Doing::Standby(standby) = &mut world.nodes[1].doing else {
+            panic!("no standby");
+        };
+        standby.resign(ResignCause::Asked, "it is cut off from the register");
+        let since_us = world.now_us;
+        world.run_for(100_000);
+        assert!(!world.is_paired());
+        let said = world.frames_since(0, since_us) + world.frames_since(1, since_us);
+        assert_eq!(said, 0, "{outcome:?}");
+        world.register.set_unavailable(false);
+        world.run_until("the register's word", |world| {
+            world.active().is_some() != matches!(world.nodes[0].doing, Doing::Fenced)
+        });
+    }
+}
+
+#[test]
 fn an_overtaken_active_that_resumes_is_silent_though_the_register_is_gone() {
     let mut world = World::paired(Scenario {
         octets: 8_000_000,

@@ -192,3 +192,26 @@ fn a_peer_that_shrinks_its_window_still_gets_the_first_segment_again() {
         "nothing but the first segment"
     );
 }
+
+#[test]
+fn what_fills_a_gap_and_acknowledges_more_sets_the_window_too() {
+    let mut wire = Wire::established(Config::default(), nodelay());
+    wire.run_for(ms(100));
+    wire.send(A, &pattern(3_000));
+    let header = wire.expected_header(B);
+    let options = wire.fresh_options(B);
+    let beyond = Header {
+        seq: SeqNum(header.seq.0.wrapping_add(100)),
+        window: 500,
+        ..header
+    };
+    wire.forge(B, beyond, options, &pattern(100));
+    let gap = Header {
+        ack: SeqNum(header.ack.0.wrapping_add(1_000)),
+        window: 400,
+        ..header
+    };
+    wire.forge(B, gap, options, &pattern(100));
+    let state = wire.ends[A].engine.snapshot(wire.id(A)).unwrap();
+    assert_eq!(state.send.wnd, 400 << state.identity.snd_wscale);
+}

@@ -100,11 +100,12 @@ impl Connection {
         });
     }
 
-    /// SND.WND, where the segment is not older than the one that set it. True where the
-    /// window is another one now.
+    /// SND.WND, where the segment is not older than the one that set it: what fills a gap has a lower SEQ than what came before it,
+    /// and yet a newer ACK. Its window counts, or SND.UNA + SND.WND would pass the edge. True where the window is another one now.
     fn update_window(&mut self, arriving: &Arriving<'_>, ack: u64) -> bool {
-        let newer =
-            arriving.seq > self.send.wl1 || (arriving.seq == self.send.wl1 && ack >= self.send.wl2);
+        let newer = ack > self.send.wl2
+            || arriving.seq > self.send.wl1
+            || (arriving.seq == self.send.wl1 && ack >= self.send.wl2);
         if !newer || ack < self.send.una {
             return false;
         }

@@ -277,6 +277,7 @@ impl Active {
             Err(CasError::Unknown(error)) => {
                 self.gate.shut();
                 self.clock.freeze(mono_us);
+                self.gift_in_doubt = true;
                 self.retry(mono_us, &error);
             }
             Err(CasError::Unavailable(error)) => self.put_pair_off(mono_us, &error),
@@ -295,6 +296,7 @@ impl Active {
         let epoch = tenure.epoch();
         self.gate.pair(&tenure);
         self.tenure = tenure;
+        self.gift_in_doubt = false;
         self.guard = Guard::Paired;
         self.register_answered();
         if let Some(link) = &mut self.standby {
@@ -328,6 +330,7 @@ impl Active {
             "whether the standby has the epoch is not known; nothing leaves until it is",
         );
         self.register_failed();
+        self.gift_in_doubt = true;
         self.guard = Guard::Doubting {
             retry_us: mono_us + RETRY_US,
         };
@@ -383,6 +386,7 @@ impl Active {
             Ok(tenure) => {
                 self.gate.open_solo(&tenure);
                 self.tenure = tenure;
+                self.gift_in_doubt = false;
                 self.clock.thaw(mono_us);
                 self.guard = Guard::Solo;
                 self.register_answered();
@@ -409,11 +413,12 @@ impl Active {
     }
 
     /// `from` has resigned. Where it is the one that the register names, it will not take over, and nobody else may: this node speaks,
-    /// though the register may be out of reach (I8). An earlier swap of its own may still take effect; it says nothing else.
+    /// though the register may be out of reach (I8). An earlier swap of its own that may still take effect must say nothing else: where
+    /// it names a standby, or gives the epoch away, the register decides.
     pub(super) fn go_on_without(&mut self, mono_us: u64, from: Option<Incarnation>) {
         let Some(from) = from else { return };
         let waits = matches!(self.guard, Guard::Breaking { .. });
-        if waits && self.gate.open_resigned(self.tenure.epoch(), from) {
+        if waits && !self.gift_in_doubt && self.gate.open_resigned(self.tenure.epoch(), from) {
             self.clock.thaw(mono_us);
             self.guard = Guard::Solo;
             tracing::warn!(

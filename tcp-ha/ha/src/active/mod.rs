@@ -163,6 +163,8 @@ pub struct Active {
     /// Why there is no standby, for status.
     unprotected: DownReason,
     guard: Guard,
+    /// A swap that makes a pair, or passes the epoch on, may still take effect.
+    gift_in_doubt: bool,
     /// What is still to be said of where the addresses are.
     announcing: Option<Announcing>,
     /// No pair is tried before this local time.
@@ -263,6 +265,7 @@ impl Active {
             parting: Vec::new(),
             unprotected: DownReason::NoStandby,
             guard: Guard::Solo,
+            gift_in_doubt: false,
             pair_after_us: 0,
             announcing: None,
             tenure,
