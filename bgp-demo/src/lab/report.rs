@@ -295,23 +295,30 @@ impl fmt::Display for Failover {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = &self.takeover.first_segment;
+        let peer = self.versions.peer.lines().next().unwrap_or_default();
         if let Some(hosts) = &self.hosts {
             write!(f, "{hosts}")?;
+            writeln!(
+                f,
+                "{} sessions with {peer}, {:.0} s in all",
+                self.load.sessions, self.seconds
+            )?;
+        } else {
+            writeln!(
+                f,
+                "{} failovers ({}) over {} sessions with {} in {:.0} s",
+                self.failovers.len(),
+                self.load.kinds(),
+                self.load.sessions,
+                peer,
+                self.seconds
+            )?;
+            writeln!(
+                f,
+                "silence until the survivor's first segment: median {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+                times.median_ms, times.p99_ms, times.max_ms
+            )?;
         }
-        writeln!(
-            f,
-            "{} failovers ({}) over {} sessions with {} in {:.0} s",
-            self.failovers.len(),
-            self.load.kinds(),
-            self.load.sessions,
-            self.versions.peer.lines().next().unwrap_or_default(),
-            self.seconds
-        )?;
-        writeln!(
-            f,
-            "silence until the survivor's first segment: median {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-            times.median_ms, times.p99_ms, times.max_ms
-        )?;
         writeln!(
             f,
             "flaps {}, resets {}, missing {}, extra {}, duplicates {}",
