@@ -51,6 +51,10 @@ struct Rig {
 }
 
 fn rig() -> Rig {
+    patient(PATIENCE)
+}
+
+fn patient(patience: Duration) -> Rig {
     let inner = MemoryRegister::new();
     let ((go, told), (begin, begun)) = (channel(), channel());
     let gated = Gated {
@@ -58,7 +62,7 @@ fn rig() -> Rig {
         go: Mutex::new(told),
         begun: begin,
     };
-    let remote = RemoteRegister::start(gated, "test", "nowhere".to_owned(), PATIENCE).unwrap();
+    let remote = RemoteRegister::start(gated, "test", "nowhere".to_owned(), patience).unwrap();
     Rig {
         remote,
         inner,
@@ -75,11 +79,17 @@ impl Rig {
             self.remote.shared.state().request.is_none().then_some(())
         });
     }
+
+    /// Lets one request pass, and reads until its answer has come.
+    fn read(&self) -> Option<Entry> {
+        self.go.send(()).unwrap();
+        eventually("an answer", || self.remote.read().ok())
+    }
 }
 
 #[test]
 fn a_quick_register_answers_as_if_nothing_were_between() {
-    let rig = rig();
+    let rig = patient(Duration::from_secs(60));
     for _ in 0..3 {
         rig.go.send(()).unwrap();
     }
@@ -102,8 +112,7 @@ fn a_swap_that_takes_long_is_of_unknown_outcome_until_it_is_read() {
         "{read:?}"
     );
     rig.finish();
-    rig.go.send(()).unwrap();
-    let entry = rig.remote.read().unwrap().unwrap();
+    let entry = rig.read().unwrap();
     assert_eq!((entry.epoch, entry.active), (Epoch(1), name(1)));
 }
 
@@ -115,8 +124,7 @@ fn a_swap_that_took_long_and_was_not_made_is_not_seen() {
     assert!(matches!(swapped, Err(CasError::Unknown(_))), "{swapped:?}");
     rig.finish();
     rig.inner.set_unavailable(false);
-    rig.go.send(()).unwrap();
-    assert_eq!(rig.remote.read(), Ok(None));
+    assert_eq!(rig.read(), None);
 }
 
 #[test]
@@ -149,8 +157,7 @@ fn what_was_read_before_a_swap_is_not_told_after_it() {
     rig.finish();
     assert!(rig.remote.compare_and_swap(None, name(1), None).is_err());
     rig.finish();
-    rig.go.send(()).unwrap();
-    let entry = rig.remote.read().unwrap().unwrap();
+    let entry = rig.read().unwrap();
     assert_eq!(entry.epoch, Epoch(1));
 }
 
@@ -178,7 +185,6 @@ fn health_tells_of_a_register_that_does_not_answer_and_since_when() {
     assert!(failing.error.contains("switched off"), "{failing:?}");
     assert!(failing.since_us_ago >= PATIENCE.as_micros() as u64);
     rig.inner.set_unavailable(false);
-    rig.go.send(()).unwrap();
-    assert_eq!(rig.remote.read(), Ok(None));
+    assert_eq!(rig.read(), None);
     assert_eq!(rig.remote.health().unwrap().failing, None);
 }
