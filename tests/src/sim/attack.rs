@@ -5,7 +5,7 @@ use crate::world::{Forger, World, written};
 use std::cell::Cell;
 use std::rc::Rc;
 use tcp_ha::core::record::{self, Record};
-use tcp_ha::core::{DownReason, Readiness};
+use tcp_ha::core::{Active, DownReason, Readiness};
 use tcp_ha::engine::ConnectionId;
 
 /// One in so many lives ends so.
@@ -18,12 +18,19 @@ impl Life {
     /// Somebody makes the standby believe that a connection is not ready; nothing else will ever contradict that.
     pub(super) fn attack_shadow(&mut self, seed: u64) {
         let interval_us = self.world.scenario.limits.audit_interval_us;
-        if !seed.is_multiple_of(ONE_IN) || interval_us == 0 || !forge(&mut self.world) {
+        if !seed.is_multiple_of(ONE_IN) || interval_us == 0 {
             return;
         }
+        let Some(id) = forge(&mut self.world) else {
+            return;
+        };
         self.world.forged = true;
         let end_us = self.world.now_us + INTERVALS * interval_us;
-        while self.world.is_paired() && self.world.speaker().audits().mismatches == 0 {
+        let stays = |active: &Active| active.readiness(id) == Readiness::Ready;
+        while self.world.is_paired()
+            && self.world.speaker().audits().mismatches == 0
+            && stays(self.world.speaker())
+        {
             if self.world.now_us >= end_us {
                 let audits = self.world.speaker().audits();
                 panic!("[audit] a shadow that differs was not found: {audits:?}");
@@ -40,30 +47,34 @@ impl Life {
     }
 }
 
-/// Before the next round a record comes that the active never wrote; false where there is nothing to forge.
-fn forge(world: &mut World) -> bool {
+/// Before the next round a record comes that the active never wrote, of a connection that the standby still holds by then; `None` where
+/// there is nothing to forge.
+fn forge(world: &mut World) -> Option<ConnectionId> {
     if !world.is_paired() || world.channel.is_none() {
-        return false;
+        return None;
     }
     let active = world.speaker();
     let version = active.version();
     let is_ready = |id: &ConnectionId| active.readiness(*id) == Readiness::Ready;
-    let Some(id) = active.engine().connections().find(is_ready) else {
-        return false;
-    };
+    let id = active.engine().connections().find(is_ready)?;
     let done = Rc::new(Cell::new(false));
     let forger = Forger::new(move |kind, body| {
         let kept = (kind, body.to_vec());
-        let mark = matches!(
-            record::parse_as(version, kind, body),
-            Ok(Record::AuditMark { .. })
-        );
-        if !mark || done.replace(true) {
-            return vec![kept];
+        match record::parse_as(version, kind, body) {
+            Ok(Record::AuditMark { .. }) if !done.replace(true) => {}
+            Ok(Record::Deleted { id: gone }) if gone == id => {
+                done.set(true);
+                return vec![kept];
+            }
+            Ok(Record::Readiness { id: told, .. }) if told == id => {
+                done.set(true);
+                return vec![kept];
+            }
+            _ => return vec![kept],
         }
         let readiness = Readiness::ApplicationSync;
         vec![written(version, &Record::Readiness { id, readiness }), kept]
     });
     world.channel().forger = Some(forger);
-    true
+    Some(id)
 }

@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::run::Life;
 use crate::world::{Doing, Node, PEER_PORT, Stranger};
+use ipc::register::Register;
 use ipc::register::memory::UnknownOutcome;
 use tcp_ha::core::Readiness;
 use tcp_ha::engine::ConnectionId;
@@ -255,6 +256,19 @@ impl Life {
                 // But it may hold what nobody else does.
                 _ => node.suspended = false,
             }
+        }
+    }
+
+    /// Who was given the epoch while it hung goes on: nobody else may speak, and nobody knows it to be dead.
+    pub(super) fn wake_the_heir(&mut self) {
+        let entry = self.world.register.read().ok().flatten();
+        let Some(heir) = entry.map(|entry| entry.active) else {
+            return;
+        };
+        let nodes = self.world.nodes.iter_mut();
+        for node in nodes.filter(|node| node.me == heir && matches!(node.doing, Doing::Standby(_)))
+        {
+            node.suspended = false;
         }
     }
 

@@ -249,6 +249,7 @@ impl Life {
                 let why = self.unrest();
                 panic!("[liveness] {CALM_US} us after the last fault: {why}");
             }
+            self.wake_the_heir();
             self.keep_nodes();
             self.world.give_up_forgotten();
             self.turn();
