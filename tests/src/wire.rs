@@ -3,6 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+#[cfg(test)]
+mod tests;
+
 /// One TCP segment over Ethernet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -165,6 +168,9 @@ struct Flow {
     /// Our SYN is out and nothing else yet: what answers it wrongly is reset (RFC 9293 3.10.7.3). So is what comes late of a former
     /// life of the same ports.
     opening: bool,
+    /// Our SYN answers, nothing else is out yet, and the connection before had closed: an old SYN of the other side may have opened
+    /// this one, and what the other side says of it is reset (RFC 9293 3.5, figure 9).
+    reopened: bool,
     /// Our FIN is out: late segments may meet no connection any more. Whether the peer was harmed, the peer knows.
     closes: bool,
     edge: Option<u32>,
@@ -197,7 +203,7 @@ impl Monotonic {
         if seen.rst() {
             let former = flow.iss.is_some_and(|iss| distance(iss, seen.seq) < 0);
             let over = flow.closes;
-            let harmless = flow.opening || former || over;
+            let harmless = flow.opening || flow.reopened || former || over;
             if self.resets_allowed || harmless || self.excused.contains(&ends) {
                 return Ok(());
             }
@@ -215,6 +221,7 @@ impl Monotonic {
                     scale: seen.scale.unwrap_or(0),
                     iss: Some(seen.seq),
                     opening: !seen.has_ack(),
+                    reopened: seen.has_ack() && (flow.closes || flow.reopened),
                     // What comes late of the former connection must be older (RFC 6191).
                     tsval: flow.tsval,
                     ..Flow::default()
@@ -229,7 +236,7 @@ impl Monotonic {
         }
         flow.tsval = seen.tsval.or(flow.tsval);
         if seen.has_ack() && !seen.syn() {
-            flow.opening = false;
+            (flow.opening, flow.reopened) = (false, false);
             let edge = seen.ack.wrapping_add(u32::from(seen.window) << flow.scale);
             if let Some(last) = flow.edge
                 && distance(last, edge) < 0

@@ -239,7 +239,14 @@ impl Life {
     /// Who hangs while it speaks goes on; who hangs while it shadows goes on, is ended, or hangs on.
     pub(super) fn wake_the_hanging(&mut self) {
         let speaks = |node: &Node| node.alive && matches!(node.doing, Doing::Active(_));
-        let served = self.world.nodes.iter().any(speaks);
+        // Who was overtaken while it hung may not know yet.
+        let entry = self.world.register.peek();
+        let is_heir = |node: &Node| entry.is_some_and(|entry| entry.active == node.me);
+        let served = self
+            .world
+            .nodes
+            .iter()
+            .any(|node| speaks(node) && is_heir(node));
         for at in 0..self.world.nodes.len() {
             let node = &mut self.world.nodes[at];
             if !(node.alive && node.suspended) {

@@ -259,8 +259,12 @@ impl Connection {
 
     /// Whether a segment is signed as it must be; `None` where it is signed by a key that is not here.
     pub(super) fn is_signed(&self, segment: &Segment<'_>, octets: &[u8]) -> Option<bool> {
-        let opening = segment.has(SYN) && self.state == State::SynSent;
-        let irs = if opening { segment.seq } else { self.irs };
+        // A SYN brings its own ISN, whichever connection it is of.
+        let irs = if segment.has(SYN) {
+            segment.seq
+        } else {
+            self.irs
+        };
         let at = position(irs, segment.seq, self.receiver.nxt);
         self.keys
             .verify(&self.ends, (self.iss, irs), at, segment, octets)
@@ -283,8 +287,10 @@ impl Connection {
         }
         let at = self.place(segment);
         let ours = self.ours(settings);
-        let syn_again = segment.has(SYN) && segment.seq == self.irs;
-        if !self.reborn && !syn_again {
+        let opens = segment.has(SYN) && !segment.has(RST);
+        if opens && segment.seq != self.irs {
+            self.meet_stranger();
+        } else if !(self.reborn || opens) {
             self.judge.look(segment, &at, &ours, settings.expected)?;
             let near = |seq: u32| position(self.iss, seq, self.una);
             let blocks = segment.options.sacks.iter();
@@ -293,6 +299,14 @@ impl Connection {
         }
         self.arrive_open(now_us, settings, segment, &at);
         Ok(())
+    }
+
+    /// A SYN of another connection with the same ends, whose numbers say nothing of this one. In TIME-WAIT the other side may have
+    /// forgotten this one, and an old SYN of ours that comes late opens there (RFC 9293 3.5, figure 9). Before, it may not.
+    fn meet_stranger(&mut self) {
+        if !self.reborn && self.state != State::TimeWait {
+            self.told.push(Told::OpenedAnew);
+        }
     }
 
     fn place(&self, segment: &Segment<'_>) -> Placed {

@@ -54,6 +54,8 @@ pub enum Told {
     Received(u64),
     /// The other side closed, behind everything received.
     PeerClosed,
+    /// The other side opens another connection with the same ends, as if it knew nothing of this one.
+    OpenedAnew,
     /// It is over, and forgotten.
     Closed(End),
 }

@@ -172,3 +172,43 @@ fn a_segment_that_breaks_a_rule_is_accused() {
         assert!(accused.contains(word), "{word}: {accused}");
     }
 }
+
+/// B says a SYN-ACK of another connection to A, with A in this state of affairs; what A tells its user.
+fn told_of_a_stranger(pair: &mut Pair) -> Vec<Told> {
+    let number = pair.numbers[0].expect("a connection");
+    let ends = pair.stacks[0].ends(number).expect("it is known");
+    let stranger = Segment {
+        src_port: ends.remote.port(),
+        dst_port: ends.local.port(),
+        seq: 0x7000_0000,
+        ack: 6,
+        flags: SYN | ACK,
+        window: 0,
+        options: Options::default(),
+        text: &[],
+    };
+    let octets = stranger.build(B, A, |_, _| {});
+    let arrived = pair.stacks[0].arrive(pair.now_us, B, A, &octets);
+    arrived.expect("its numbers say nothing of the connection that there is");
+    let told = pair.stacks[0].take_told().into_iter();
+    told.map(|(_, told)| told).collect()
+}
+
+#[test]
+fn a_live_connection_that_is_opened_anew_is_told() {
+    let mut pair = Pair::new(Keys::None, 5, 0);
+    while pair.said[0] < 3_000 {
+        pair.turn();
+    }
+    assert!(told_of_a_stranger(&mut pair).contains(&Told::OpenedAnew));
+}
+
+#[test]
+fn an_old_syn_may_open_anew_once_both_sides_have_closed() {
+    let mut pair = Pair::new(Keys::None, 5, 0);
+    while pair.ends[1].is_none() {
+        pair.turn();
+    }
+    assert_eq!(pair.ends[0], None, "the first to close waits");
+    assert!(!told_of_a_stranger(&mut pair).contains(&Told::OpenedAnew));
+}

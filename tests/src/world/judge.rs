@@ -88,6 +88,16 @@ impl World {
         self.onlooker.monotonic.begin_anew();
     }
 
+    /// Only a connection that may end in a reset may be forgotten and opened anew.
+    pub(super) fn judge_opened_anew(&mut self) {
+        let mut opened = std::mem::take(&mut self.peer.opened_anew).into_iter();
+        let excused = &self.onlooker.monotonic.excused;
+        if let Some(ends) = opened.find(|ends| !excused.contains(ends)) {
+            let wrong = format!("the pair opens {ends:?} anew, and it lives");
+            self.fail("peer", wrong);
+        }
+    }
+
     /// Clients whose connection nobody knows any more give it up: without traffic they would never hear of it.
     pub fn give_up_forgotten(&mut self) {
         if self.active().is_none() || self.onlooker.monotonic.excused.is_empty() {

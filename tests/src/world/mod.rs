@@ -472,6 +472,7 @@ impl World {
             }
             Err(wrong) => self.fail("peer", wrong),
         }
+        self.judge_opened_anew();
         self.peer_rests_until_us = self.peer.next_us(self.now_us, TURN_US);
     }
 

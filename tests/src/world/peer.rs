@@ -73,6 +73,8 @@ pub struct Peer {
     pub clients: Vec<Client>,
     /// Connections that the pair opened while every client had one.
     unclaimed: VecDeque<Line>,
+    /// Connections that the pair opened anew, as if it knew nothing of them.
+    pub(super) opened_anew: Vec<Ends>,
     /// Whether clients take what comes.
     pub reads: bool,
     /// Clients close once everything came back.
@@ -95,6 +97,7 @@ impl Peer {
             frames: Frames::default(),
             clients: vec![Client::new(); scenario.clients],
             unclaimed: VecDeque::new(),
+            opened_anew: Vec::new(),
             reads: true,
             closes_when_done: false,
             closes_when_written: false,
@@ -295,6 +298,7 @@ impl Peer {
                 self.unclaimed.push_back(line);
                 self.claim();
             }
+            (Told::OpenedAnew, _) => self.opened_anew.extend(self.tcps.ends(line)),
             (Told::Received(to), Some(client)) => client.available = client.available.max(to),
             (Told::PeerClosed, Some(client)) => client.peer_closed = true,
             (Told::Closed(cause), client) => {

@@ -29,6 +29,8 @@ pub(super) enum Told {
     Received(u64),
     /// The pair closed it.
     PeerClosed,
+    /// The pair opens another with the same ends.
+    OpenedAnew,
     /// It is over.
     Closed(CloseCause),
 }
@@ -309,6 +311,7 @@ fn of_small(told: small::Told) -> Told {
         small::Told::Accepted => Told::Accepted,
         small::Told::Received(to) => Told::Received(to),
         small::Told::PeerClosed => Told::PeerClosed,
+        small::Told::OpenedAnew => Told::OpenedAnew,
         small::Told::Closed(end) => Told::Closed(match end {
             End::Normal => CloseCause::Normal,
             End::Reset => CloseCause::ResetByPeer,
