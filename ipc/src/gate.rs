@@ -270,12 +270,19 @@ impl<F> Gate<F> {
 
     fn head_may_leave(&self) -> bool {
         match (self.mode, self.queue.front()) {
-            (Mode::Solo, Some(_)) => true,
             (Mode::Paired { .. }, Some(_)) if planted!(FramePastGate) => true,
-            (Mode::Paired { acknowledged }, Some((lsn, _))) => {
-                *lsn <= acknowledged && self.demanded <= acknowledged
-            }
+            (_, Some((lsn, _))) => self.lets_go(*lsn),
             _ => false,
+        }
+    }
+
+    /// Whether a frame of batch `lsn` might leave now, were it the head of the queue.
+    #[must_use]
+    pub fn lets_go(&self, lsn: Lsn) -> bool {
+        match self.mode {
+            Mode::Solo => true,
+            Mode::Paired { acknowledged } => lsn <= acknowledged && self.demanded <= acknowledged,
+            Mode::Shut | Mode::Fenced => false,
         }
     }
 

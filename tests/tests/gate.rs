@@ -128,3 +128,35 @@ fn i8_no_timer_fires_for_time_in_which_nothing_could_be_said() {
     world.register.set_unavailable(false);
     world.finish();
 }
+
+#[test]
+fn i1_a_promise_to_a_third_party_waits_for_an_acknowledgement_of_its_own() {
+    let mut world = quiet(Family::V4);
+    hold(&mut world, true);
+    world.speaker_mut().ask_backing();
+    world.run_for(50_000);
+    assert!(
+        !world.speaker_mut().take_backed(),
+        "an older acknowledgement backs nothing"
+    );
+    hold(&mut world, false);
+    world.run_for(1_000);
+    assert!(world.speaker_mut().take_backed());
+    assert!(!world.speaker_mut().take_backed(), "it was asked once");
+}
+
+#[test]
+fn i8_no_promise_is_made_while_nobody_knows_who_speaks() {
+    let mut world = quiet(Family::V4);
+    world.register.set_unavailable(true);
+    world.kill(1);
+    world.run_for(1_000);
+    world.speaker_mut().ask_backing();
+    world.run_for(300_000);
+    assert!(!world.speaker_mut().take_backed());
+    world.register.set_unavailable(false);
+    world.run_until("the right to speak alone", |world| {
+        !world.speaker().gate_is_shut()
+    });
+    assert!(world.speaker_mut().take_backed());
+}

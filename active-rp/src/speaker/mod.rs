@@ -59,6 +59,13 @@ impl Speaking {
     }
 }
 
+impl Speaking {
+    /// What was asked would survive this node: so it may be called done.
+    async fn backed(&self) -> Result<(), String> {
+        self.stack.backed().await.map_err(|lost| lost.to_string())
+    }
+}
+
 impl Node for Speaking {
     async fn status(&self) -> Result<Value, String> {
         let stack = self
@@ -101,7 +108,7 @@ impl Node for Speaking {
             return Err("not the active: ask it, its standby gets the keys from it".to_owned());
         }
         self.stack.set_security(table);
-        Ok(())
+        self.backed().await
     }
 
     async fn switchover(&self) -> Result<(), String> {
@@ -110,10 +117,12 @@ impl Node for Speaking {
 
     async fn wish(&self, wish: Wish) -> Result<(), String> {
         match wish {
-            Wish::Unprotect(id) => self.stack.clear_protection(ConnectionId(id)).await,
-            Wish::Protect(id) => self.stack.restore_protection(ConnectionId(id)).await,
-            Wish::Dismiss => self.stack.dismiss_standby().await,
+            Wish::Unprotect(id) => self.stack.clear_protection(ConnectionId(id)).await?,
+            Wish::Protect(id) => self.stack.restore_protection(ConnectionId(id)).await?,
+            // How it goes on without one is in the status.
+            Wish::Dismiss => return self.stack.dismiss_standby().await,
         }
+        self.backed().await
     }
 
     async fn has_standby(&self) -> bool {

@@ -302,7 +302,12 @@ impl Driver {
                         withdraw,
                     });
                 }
-                let _ = answer.send(Ok(count));
+                let stack = self.stack.clone();
+                // Whoever is told holds us to it, so the standby has to know first.
+                tokio::spawn(async move {
+                    let backed = stack.backed().await;
+                    let _ = answer.send(backed.map(|()| count).map_err(|lost| lost.to_string()));
+                });
             }
         }
     }

@@ -65,6 +65,8 @@ pub(crate) enum Command {
         protection: Option<Protection>,
     },
     Security(SecurityTable),
+    /// Answered when everything called before is backed.
+    Back(oneshot::Sender<()>),
     Change {
         id: ConnectionId,
         change: Change,

@@ -106,8 +106,22 @@ impl Stack {
         self.commands.call(Command::Sync { id: None, records });
     }
 
-    /// Asks this of peers from now on: their keys and TTL security, see `Engine::set_security`. The standby gets it too. A node that
-    /// is not the active does so when it has become it.
+    /// Waits until everything called before would be kept by a survivor: a standby holds it, or the register lets this node speak without
+    /// one. What is told to a third party meanwhile may be lost with this node, so answers to it wait for this.
+    ///
+    /// # Errors
+    /// The node is not the active, or no longer: only the survivor knows what it keeps.
+    pub async fn backed(&self) -> io::Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.call(Command::Back(reply));
+        let lost = "this node is not the active, or no longer: ask the one that is";
+        answer
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::NotConnected, lost))
+    }
+
+    /// Asks this of peers from now on: their keys and TTL security, see `Engine::set_security`. The standby gets it from
+    /// the active; of a node that is not the active the call is void.
     pub fn set_security(&self, table: SecurityTable) {
         self.commands.call(Command::Security(table));
     }

@@ -157,6 +157,8 @@ async fn a_connection_tells_of_itself_while_the_gate_is_shut() {
     let lost = |info: &TcpInfo| matches!(info.readiness, Readiness::Down(_));
     let told = info(&accepted, lost).await;
     accepted.write_all(b"late").await.expect("room");
+    let stack = server.stack.clone();
+    let promise = tokio::spawn(async move { stack.backed().await });
     // Its clock stands still, however long one looks.
     let since = std::time::Instant::now();
     let again = info(&accepted, |_| since.elapsed() > Duration::from_millis(50)).await;
@@ -165,13 +167,24 @@ async fn a_connection_tells_of_itself_while_the_gate_is_shut() {
     assert_eq!(again.connection.tally.octets_out, 0);
     let peer = info(&stream, |_| true).await;
     assert_eq!(peer.connection.tally.octets_in, 0, "nothing leaves");
+    assert!(!promise.is_finished(), "nothing is promised");
 
     std::fs::rename(&away, &server.register).expect("the register");
     let mut octets = [0; 4];
     within(stream.read_exact(&mut octets)).await.expect("them");
     assert_eq!(&octets, b"late");
+    let promised = within(promise).await.expect("no panic");
+    promised.expect("an active that may speak");
     let told = info(&accepted, |info| info.connection.unacknowledged == 0).await;
     assert_eq!(told.connection.tally.octets_out, 4);
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_the_active_promises_nothing() {
+    let register = std::env::temp_dir().join(format!("tcp-ha-face-{}-none", std::process::id()));
+    let standby = begin("none", 1, Begin::Standby, register).await;
+    let refused = within(standby.stack.backed()).await.expect_err("no active");
+    assert_eq!(refused.kind(), ErrorKind::NotConnected);
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ impl Active {
         self.neighbours.clear();
         self.append(mono_us);
         let lsn = self.log.last();
+        self.backing.closed(lsn);
         for frame in self.frames.drain() {
             if self.gate.push(lsn, frame).is_err() {
                 self.counters.gate_full += 1;
@@ -53,7 +54,8 @@ impl Active {
     /// Gives the batch its LSN and hands it to the channel. Frames without any change still get a barrier of their own, so that an
     /// acknowledgement older than the frame never lets it go.
     fn append(&mut self, mono_us: u64) {
-        if self.batch.is_empty() && self.frames.is_empty() && !self.barrier_due {
+        let awaited = self.barrier_due || self.backing.is_asked();
+        if self.batch.is_empty() && self.frames.is_empty() && !awaited {
             return;
         }
         self.barrier_due = false;

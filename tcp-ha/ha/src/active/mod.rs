@@ -7,6 +7,7 @@
 
 mod announcing;
 mod audit;
+mod backing;
 mod batch;
 mod course;
 mod down;
@@ -33,6 +34,7 @@ use crate::shadow::ShadowBounds;
 use crate::takeover::timestamp_base;
 use announcing::Announcing;
 use audit::Audit;
+use backing::Backing;
 use down::Resting;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
@@ -176,6 +178,7 @@ pub struct Active {
     register_failing: bool,
     node_sync: bool,
     events: Vec<NodeEvent>,
+    backing: Backing,
     counters: NodeCounters,
     /// The readiness of the node as a whole.
     course: ReadinessHistory,
@@ -273,6 +276,7 @@ impl Active {
             register_failing: false,
             node_sync,
             events: Vec::new(),
+            backing: Backing::default(),
             counters: NodeCounters::default(),
             course: ReadinessHistory::beginning(Readiness::Down(DownReason::NoStandby), mono_us),
             courses: BTreeMap::new(),

@@ -48,6 +48,7 @@ impl Driver {
         active.close_batch(mono_us);
         self.write_standby(&mut active);
         self.transmit(&mut active);
+        self.answer_backed(&mut active);
         self.deliver(&mut active);
         self.last_turn_us = monotonic_us();
         if let Some(reason) = active.fenced() {
@@ -170,6 +171,16 @@ impl Driver {
         }
     }
 
+    /// Answers who waits for what the gate now lets out.
+    fn answer_backed(&mut self, active: &mut Active) {
+        while !self.backing.is_empty() && active.take_backed() {
+            if let Some(reply) = self.backing.pop_front() {
+                // Whoever asked may have gone.
+                let _ = reply.send(());
+            }
+        }
+    }
+
     fn take_calls(&mut self, active: &mut Active) {
         while let Some(call) = self.waiting.pop_front() {
             self.call(active, call);
@@ -240,6 +251,11 @@ impl Driver {
             }
             Command::Security(table) => {
                 active.set_security(table);
+                Ok(())
+            }
+            Command::Back(reply) => {
+                active.ask_backing();
+                self.backing.push_back(reply);
                 Ok(())
             }
             Command::Change { id, change } => {

@@ -38,7 +38,7 @@ use streams::Streams;
 use tcp_ha_core::{Active, NodeEvent};
 use tcp_ha_link::Device;
 use tcp_ha_link::host::{Host, HostConfig};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 const DEVICE: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -81,6 +81,8 @@ pub(crate) struct Driver {
     /// What of the refusals of sessions is counted already.
     refusals_told: SessionRefusals,
     streams: Streams,
+    /// Who waits for what was called before to be backed, the first first.
+    backing: VecDeque<oneshot::Sender<()>>,
     /// Opens that wait for this node to be active.
     waiting: VecDeque<Command>,
     doing: Doing,
@@ -159,6 +161,7 @@ impl Driver {
             door,
             channel: None,
             refusals_told: SessionRefusals::default(),
+            backing: VecDeque::new(),
             waiting: VecDeque::new(),
             doing: Doing::Joining(join::Joining::default()),
             takeover: None,
