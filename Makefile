@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: hosts soak limits sim captures help demo build test lint deny packages goodput conformance model fuzz
+.PHONY: hosts soak limits sim captures help demo build test lint deny packages bench goodput conformance model fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ limits: ## Heartbeats: how fast a hang is found and how often a living active is
 goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (root; six minutes)
 	$(CARGO) build --release --locked -p tcp-ha-bench
 	target/release/goodput --loss 1,5 --rounds 5 --seconds 8
+
+bench: ## Everything measured side by side, rounds in turn, into target/bench.json and target/bench.md (root; under 25 minutes)
+	$(CARGO) build --release --locked -p tcp-ha-bench --bins
+	$(CARGO) build --release --locked -p tcp-ha-bench --examples
+	target/release/bench
 
 model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (ten minutes, 4 GiB)
 	$(CARGO) run --release --locked -p tcp-ha-model

@@ -35,13 +35,19 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn since(began: Instant, octets: u64) -> Seen {
-        let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    /// Of a transfer that began then and ends now.
+    pub fn since(began: Instant, octets: u64) -> Seen {
         Seen {
             octets,
             seconds: began.elapsed().as_secs_f64(),
-            cpu_seconds: clock.tv_sec as f64 + clock.tv_nsec as f64 / 1e9,
+            cpu_seconds: Seen::cpu_now(),
         }
+    }
+
+    /// CPU time of the process so far, user and system, in seconds.
+    pub fn cpu_now() -> f64 {
+        let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        clock.tv_sec as f64 + clock.tv_nsec as f64 / 1e9
     }
 
     /// Megabits per second.

@@ -2,8 +2,17 @@
 #![forbid(unsafe_code)]
 
 pub mod alarms;
+pub mod allocations;
+pub mod checkpoint;
 pub mod end;
+pub mod gate;
+pub mod heap;
 pub mod lines;
 pub mod network;
+pub mod pair;
+pub mod percentiles;
+pub mod report;
 pub mod round_trips;
+pub mod rounds;
 pub mod spread;
+pub mod tap;

@@ -115,7 +115,7 @@ impl Drop for Network {
     }
 }
 
-fn without_offloads(mut ethtool: Command, device: &str) -> io::Result<()> {
+pub(crate) fn without_offloads(mut ethtool: Command, device: &str) -> io::Result<()> {
     ethtool.args(["-K", device]);
     for offload in ["tx", "rx", "tso", "gso", "gro"] {
         ethtool.args([offload, "off"]);
@@ -123,11 +123,11 @@ fn without_offloads(mut ethtool: Command, device: &str) -> io::Result<()> {
     run(&mut ethtool)
 }
 
-fn ip(arguments: &str) -> io::Result<()> {
+pub(crate) fn ip(arguments: &str) -> io::Result<()> {
     run(Command::new("ip").args(arguments.split_whitespace()))
 }
 
-fn run(command: &mut Command) -> io::Result<()> {
+pub(crate) fn run(command: &mut Command) -> io::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()

@@ -1,9 +1,9 @@
 //! Figures of several rounds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Smallest, middle and largest of some figures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Smallest.
     pub min: f64,
