@@ -34,7 +34,7 @@ deny: ## Licences, banned crates, sources and advisories of the dependencies
 	@scripts/deny
 
 sim: ## A million simulated lives of a pair, then every planted fault (half an hour on two free cores)
-	$(CARGO) run --release --locked -p tcp-ha-tests --bin sim -- --seeds 1000000
+	$(CARGO) run --profile sim --locked -p tcp-ha-tests --bin sim -- --seeds 1000000
 	$(CARGO) run --release --locked -p tcp-ha-tests --features planted --bin sim -- --planted all --seeds 100000
 
 soak: ## A thousand failovers in a row, kills and hangs, under BIRD and FRR in turn, and what the survivors use (root; ten minutes)

@@ -2,14 +2,21 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::Instant;
-use tcp_ha_tests::sim::{self, Figures, Report};
+use std::time::{Duration, Instant};
+use tcp_ha_tests::sim::{self, Failure, Figures, Report};
+
+/// A fifth of the time went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds that a thread takes at a time.
 const SEEDS_AT_A_TIME: u64 = 16;
+
+/// How far a run is is told so often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(30);
 
 /// Failures that are shown with their trace.
 const SHOWN: usize = 3;
@@ -120,44 +127,76 @@ fn find(fault: tcp_ha_planted::Planted, arguments: &Arguments) -> Option<String>
     })
 }
 
+/// What became of a few seeds.
+struct Lived {
+    seeds: u64,
+    figures: Figures,
+    failures: Vec<Failure>,
+}
+
+/// Lives all seeds on all cores. What fails is told at once, and now and then how far it is: a run that is ended early is not in vain.
 fn run(arguments: &Arguments) -> Report {
     let began = Instant::now();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(arguments.from);
     let end = arguments.from.saturating_add(arguments.seeds);
-    let total = Mutex::new((Figures::default(), Vec::new()));
+    let mut report = Report {
+        from: arguments.from,
+        figures: Figures::default(),
+        violations: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let (tells, told) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..arguments.threads.unwrap_or(cores) {
-            scope.spawn(|| work(&next, end, &total));
+            let tells = tells.clone();
+            let next = &next;
+            scope.spawn(move || work(next, end, &tells));
+        }
+        drop(tells);
+        let (mut lived, mut shown) = (0, began);
+        for some in told {
+            lived += some.seeds;
+            report.figures.add(&some.figures);
+            for failure in some.failures {
+                eprintln!("{failure}");
+                report.violations.push((failure.seed, failure.checker));
+            }
+            if shown.elapsed() >= PROGRESS_EVERY {
+                shown = Instant::now();
+                let (seeds, wrong) = (arguments.seeds, report.violations.len());
+                let rate = lived as f64 / began.elapsed().as_secs_f64();
+                eprintln!("{lived} of {seeds} seeds, {wrong} violations, {rate:.0} seeds a second");
+            }
         }
     });
-    let (figures, mut violations) = total.into_inner().expect("no thread failed");
-    violations.sort();
-    Report {
-        from: arguments.from,
-        figures,
-        violations,
-        took: began.elapsed(),
-    }
+    report.violations.sort();
+    report.took = began.elapsed();
+    report
 }
 
-fn work(next: &AtomicU64, end: u64, total: &Mutex<(Figures, Vec<(u64, String)>)>) {
-    let (mut figures, mut violations) = (Figures::default(), Vec::new());
+fn work(next: &AtomicU64, end: u64, tells: &Sender<Lived>) {
     loop {
         let first = next.fetch_add(SEEDS_AT_A_TIME, Ordering::Relaxed);
         if first >= end {
-            break;
+            return;
         }
-        for seed in first..end.min(first + SEEDS_AT_A_TIME) {
+        let seeds = first..end.min(first + SEEDS_AT_A_TIME);
+        let mut lived = Lived {
+            seeds: seeds.end - seeds.start,
+            figures: Figures::default(),
+            failures: Vec::new(),
+        };
+        for seed in seeds {
             match sim::live(seed, false) {
-                Ok(lived) => figures.add(&lived),
-                Err(failure) => violations.push((seed, failure.checker)),
+                Ok(figures) => lived.figures.add(&figures),
+                Err(failure) => lived.failures.push(*failure),
             }
         }
+        if tells.send(lived).is_err() {
+            return;
+        }
     }
-    let mut total = total.lock().expect("no thread failed");
-    total.0.add(&figures);
-    total.1.append(&mut violations);
 }
 
 /// Lives a failing seed again, and tells what came before.
@@ -166,10 +205,10 @@ fn show(seed: u64, lines: usize) {
         eprintln!("seed {seed} passed this time: the simulation is not deterministic");
         return;
     };
-    eprintln!("\nseed {seed}, step {}:", failure.step);
+    eprintln!();
     let skip = failure.trace.len().saturating_sub(lines);
     for line in &failure.trace[skip..] {
         eprintln!("  {line}");
     }
-    eprintln!("[{}] {}", failure.checker, failure.what);
+    eprintln!("{failure}");
 }

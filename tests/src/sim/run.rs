@@ -5,6 +5,7 @@ use super::plan;
 use super::report::Figures;
 use crate::world::{Dice, Weather, World};
 use std::cell::RefCell;
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
@@ -48,6 +49,19 @@ pub struct Failure {
     pub step: u64,
     /// The last lines of its trace.
     pub trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure {
+            seed,
+            step,
+            checker,
+            what,
+            ..
+        } = self;
+        write!(f, "seed {seed}, step {step}: [{checker}] {what}")
+    }
 }
 
 /// Lines of a trace that are shown.
