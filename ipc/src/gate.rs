@@ -314,6 +314,11 @@ impl<F> Gate<F> {
         self.queue.len()
     }
 
+    /// What is queued, oldest first.
+    pub fn queued(&self) -> impl Iterator<Item = &F> {
+        self.queue.iter().map(|(_, frame)| frame)
+    }
+
     /// Whether nothing is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {

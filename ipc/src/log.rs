@@ -157,6 +157,10 @@ impl Log {
                 last: self.last,
             });
         }
+        let lsn = match planted!(LogTrimmedEarly) {
+            true => lsn.next().min(self.last),
+            false => lsn,
+        };
         while self.acknowledged < lsn {
             self.acknowledged = self.acknowledged.next();
             if let Some(batch) = self.outstanding.pop_front() {

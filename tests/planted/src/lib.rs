@@ -45,6 +45,8 @@ faults! {
     NameForIncarnation = "name-for-incarnation",
     /// The standby acknowledges a batch before it has applied it.
     AcknowledgedUnapplied = "acknowledged-unapplied",
+    /// The log lets go of a batch that the standby has not acknowledged.
+    LogTrimmedEarly = "log-trimmed-early",
     /// A standby that does not acknowledge is waited for, for ever.
     EndlessPatience = "endless-patience",
     /// A connection is called ready before the standby has it.
@@ -83,6 +85,8 @@ faults! {
     TsvalReset = "tsval-reset",
     /// TS.Recent is ahead of what the peer has sent.
     TsRecentAhead = "ts-recent-ahead",
+    /// TS.Recent follows a segment beyond the last ACK that was sent: what the next ACK would say counts already.
+    TsRecentUnreleased = "ts-recent-unreleased",
     /// The survivor's right edge lies left of the one announced.
     EdgeMovedLeft = "edge-moved-left",
     /// The survivor makes initial sequence numbers with another key.
@@ -93,6 +97,8 @@ faults! {
     HalfMessage = "half-message",
     /// The mark of a record counts, its effect is lost.
     MarkWithoutEffect = "mark-without-effect",
+    /// The effect of a record and its mark travel in two batches.
+    MarkApartFromEffect = "mark-apart-from-effect",
     /// The daemon's record comes before the changes that precede it.
     RecordBeforeChanges = "record-before-changes",
     /// A delta lacks the congestion window.

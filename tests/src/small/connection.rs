@@ -5,6 +5,7 @@ use super::receive::Receiver;
 use super::segment::{ACK, FIN, HEADER, Options, PSH, RST, SYN, Segment};
 use super::settings::Settings;
 use super::sign::Keys;
+use super::stamps::Stamps;
 use super::{End, Ends, Told};
 use std::collections::VecDeque;
 
@@ -49,7 +50,7 @@ pub(super) struct Connection {
     timestamps: bool,
     sack: bool,
     scales: Option<(u8, u8)>,
-    stamped: Option<(u32, u32)>,
+    stamps: Stamps,
     ts_recent: u32,
     last_ack: u64,
     una: u64,
@@ -95,7 +96,7 @@ impl Connection {
             timestamps: settings.timestamps,
             sack: settings.sack,
             scales: None,
-            stamped: None,
+            stamps: Stamps::default(),
             ts_recent: 0,
             last_ack: 1,
             una: 0,
@@ -200,8 +201,7 @@ impl Connection {
         let stamps = self.timestamps && !(first && self.keys.is_md5());
         if stamps && flags & RST == 0 {
             let tsval = ((now_us / 1_000) as u32).wrapping_add(self.iss);
-            let before = self.stamped.map_or(tsval, |(before, _)| before);
-            self.stamped = Some((before, tsval));
+            self.stamps.note(tsval, at);
             options.stamps = Some((tsval, self.ts_recent));
         }
         if first {
@@ -286,7 +286,12 @@ impl Connection {
             return Ok(());
         }
         let at = self.place(segment);
-        let ours = self.ours(settings);
+        let ours = Ours {
+            stamps: self.timestamps.then_some(&self.stamps),
+            max: self.max,
+            edge: self.receiver.edge,
+            mss: usize::from(self.our_mss(settings)),
+        };
         let opens = segment.has(SYN) && !segment.has(RST);
         if opens && segment.seq != self.irs {
             self.meet_stranger();
@@ -302,9 +307,11 @@ impl Connection {
     }
 
     /// A SYN of another connection with the same ends, whose numbers say nothing of this one. In TIME-WAIT the other side may have
-    /// forgotten this one, and an old SYN of ours that comes late opens there (RFC 9293 3.5, figure 9). Before, it may not.
+    /// forgotten this one, and an old SYN of ours that comes late opens there (RFC 9293 3.5, figure 9); in SYN-RECEIVED it may never
+    /// have been more than a SYN that was sent, which nobody takes over. Between the two it lives.
     fn meet_stranger(&mut self) {
-        if !self.reborn && self.state != State::TimeWait {
+        let lives = !matches!(self.state, State::SynReceived | State::TimeWait);
+        if !self.reborn && lives {
             self.told.push(Told::OpenedAnew);
         }
     }
@@ -315,15 +322,6 @@ impl Connection {
             seq: position(self.irs, segment.seq, self.receiver.nxt),
             ack: position(self.iss, segment.ack, self.una),
             window: i64::from(segment.window) << shift.map_or(0, |(theirs, _)| theirs),
-        }
-    }
-
-    fn ours(&self, settings: &Settings) -> Ours {
-        Ours {
-            stamps: self.stamped.filter(|_| self.timestamps),
-            max: self.max,
-            edge: self.receiver.edge,
-            mss: usize::from(self.our_mss(settings)),
         }
     }
 

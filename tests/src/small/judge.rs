@@ -2,12 +2,13 @@
 
 use super::segment::{ACK, RST, SYN, Segment};
 use super::settings::Expected;
+use super::stamps::Stamps;
 use crate::text;
 
 /// What is known of our own side when a segment comes.
-pub(super) struct Ours {
-    /// First and newest TSval that we have sent.
-    pub(super) stamps: Option<(u32, u32)>,
+pub(super) struct Ours<'a> {
+    /// The timestamps that we have sent, where they were agreed on.
+    pub(super) stamps: Option<&'a Stamps>,
     /// SND.MAX.
     pub(super) max: u64,
     /// The right edge that we have announced.
@@ -49,7 +50,7 @@ impl Judge {
         &mut self,
         segment: &Segment<'_>,
         at: &Placed,
-        ours: &Ours,
+        ours: &Ours<'_>,
         expected: Expected,
     ) -> Result<(), String> {
         if segment.has(RST) {
@@ -59,14 +60,14 @@ impl Judge {
         if segment.has(ACK) {
             self.acknowledgement(segment, at, ours)?;
         }
-        self.stamps(segment, ours)
+        self.stamps(segment, at, ours)
     }
 
     fn text(
         &mut self,
         segment: &Segment<'_>,
         at: &Placed,
-        ours: &Ours,
+        ours: &Ours<'_>,
         expected: Expected,
     ) -> Result<(), String> {
         let len = i64::from(segment.len());
@@ -111,7 +112,7 @@ impl Judge {
         &mut self,
         segment: &Segment<'_>,
         at: &Placed,
-        ours: &Ours,
+        ours: &Ours<'_>,
     ) -> Result<(), String> {
         if at.ack > ours.max as i64 {
             let by = at.ack - ours.max as i64;
@@ -138,31 +139,23 @@ impl Judge {
         Ok(())
     }
 
-    fn stamps(&self, segment: &Segment<'_>, ours: &Ours) -> Result<(), String> {
-        let stamps = segment.options.stamps;
+    fn stamps(&self, segment: &Segment<'_>, at: &Placed, ours: &Ours<'_>) -> Result<(), String> {
         if segment.has(SYN) {
             return Ok(());
         }
-        let (Some((first, newest)), Some((_, echo))) = (ours.stamps, stamps) else {
-            return match (ours.stamps, stamps) {
-                (Some(_), None) => Err("no timestamps, which were agreed on".to_owned()),
-                (None, Some(_)) => Err("timestamps, which were not agreed on".to_owned()),
-                _ => Ok(()),
-            };
-        };
-        if segment.has(ACK) && echo.wrapping_sub(first) > newest.wrapping_sub(first) {
-            return Err(format!(
-                "it echoes TSval {echo}; ours went from {first} to {newest}"
-            ));
+        match (ours.stamps, segment.options.stamps) {
+            (Some(sent), Some((_, echo))) if segment.has(ACK) => sent.look(echo, at.ack),
+            (Some(_), None) => Err("no timestamps, which were agreed on".to_owned()),
+            (None, Some(_)) => Err("timestamps, which were not agreed on".to_owned()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Looks at blocks of SACK, in positions of our stream.
     ///
     /// # Errors
     /// Blocks of what was never sent.
-    pub(super) fn sacks(&self, blocks: &[(i64, i64)], ours: &Ours) -> Result<(), String> {
+    pub(super) fn sacks(&self, blocks: &[(i64, i64)], ours: &Ours<'_>) -> Result<(), String> {
         for &(left, right) in blocks {
             if left < 0 || left >= right || right > ours.max as i64 {
                 let max = ours.max;

@@ -8,6 +8,7 @@ mod receive;
 mod segment;
 mod settings;
 mod sign;
+mod stamps;
 
 #[cfg(test)]
 mod tests;

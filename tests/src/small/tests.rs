@@ -148,7 +148,7 @@ fn accused(change: impl FnOnce(&mut Segment<'_>)) -> Result<(), String> {
 fn a_segment_that_breaks_a_rule_is_accused() {
     accused(|_| {}).expect("an honest segment");
     type Change = fn(&mut Segment<'_>);
-    let wrong: [(&str, Change); 6] = [
+    let wrong: [(&str, Change); 7] = [
         ("another", |segment| {
             segment.seq = segment.seq.wrapping_sub(1)
         }),
@@ -164,6 +164,9 @@ fn a_segment_that_breaks_a_rule_is_accused() {
         ("edge", |segment| {
             segment.window = 0;
             segment.options.stamps = segment.options.stamps.map(|(val, ecr)| (val + 9, ecr));
+        }),
+        ("octets from", |segment| {
+            segment.ack = 6;
         }),
         ("no timestamps", |segment| segment.options.stamps = None),
     ];

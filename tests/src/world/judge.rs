@@ -1,20 +1,20 @@
 //! What the world asks its checkers after each turn, and whom it excuses.
 
-use super::check::bounds_hold;
 use super::check::shadow_equals_active;
+use super::check::{bounds_hold, buffers_hold};
 use super::daemon::Stream;
 use super::model::Model;
-use super::node::Doing;
+use super::node::{Doing, Node};
 use super::peer::Stage;
 use super::{TURN_US, World};
 use crate::wire::Ends;
 use tcp_ha::core::{Active, DownReason, Readiness, Standby};
-use tcp_ha::engine::State;
+use tcp_ha::engine::{FourTuple, State};
 
 impl World {
     /// Compares shadow and active, where they are level at an LSN that was not compared yet, and looks at all bounds.
     pub(super) fn compare(&mut self) {
-        if let Err(wrong) = bounds_hold(&self.scenario, &self.nodes) {
+        if let Err(wrong) = bounds_hold(&self.scenario, &self.nodes, self.channel.as_ref()) {
             self.fail("bounds", wrong);
         }
         let Some((active, standby)) = self.pair() else {
@@ -32,6 +32,9 @@ impl World {
         let last = active.lsns().0;
         if last == self.compared_at {
             return;
+        }
+        if let Err(wrong) = buffers_hold(&self.scenario, active) {
+            self.fail("bounds", wrong);
         }
         match shadow_equals_active(active, standby) {
             Ok(None) => return,
@@ -104,22 +107,8 @@ impl World {
             return;
         }
         let now_us = self.now_us;
-        let forgotten = |ends: Ends| {
-            let engine = self.speaker().engine();
-            let mut infos = engine.connections().filter_map(|id| engine.connection(id));
-            let excused = self.onlooker.monotonic.excused.contains(&ends);
-            excused
-                && !infos.any(|info| {
-                    // Its successor opens in vain: what is signed for the former connection says nothing to it (RFC 5925).
-                    let opens = info.state == State::SynSent;
-                    let there = (
-                        info.tuple.local.port(),
-                        info.tuple.remote.ip(),
-                        info.tuple.remote.port(),
-                    );
-                    !opens && ends == there
-                })
-        };
+        let excused = |ends: &Ends| self.onlooker.monotonic.excused.contains(ends);
+        let forgotten = |ends: Ends| excused(&ends) && !self.is_known(ends);
         let clients = self.peer.clients.iter();
         let given_up: Vec<usize> = clients
             .enumerate()
@@ -132,6 +121,32 @@ impl World {
             self.peer.abort_client(now_us, at);
             self.wake_all();
         }
+    }
+
+    /// Whether the node that speaks knows a connection, or one that may take over does: who speaks may have been overtaken.
+    fn is_known(&self, (port, address, peer_port): Ends) -> bool {
+        let is_it = |tuple: FourTuple| {
+            let (local, remote) = (tuple.local, tuple.remote);
+            local.port() == port && remote.ip() == address && remote.port() == peer_port
+        };
+        let engine = self.speaker().engine();
+        let mut infos = engine.connections().filter_map(|id| engine.connection(id));
+        // Its successor opens in vain: what is signed for the former connection says nothing to it (RFC 5925).
+        let spoken = infos.any(|info| info.state != State::SynSent && is_it(info.tuple));
+        let entry = self.register.peek();
+        let is_named = |node: &&Node| {
+            let name = Some(node.me);
+            entry.is_some_and(|entry| entry.standby == name || Some(entry.active) == name)
+        };
+        let shadows = self.nodes.iter().filter(|node| node.alive).filter(is_named);
+        spoken
+            || shadows
+                .filter_map(|node| match &node.doing {
+                    Doing::Standby(standby) => Some(standby.shadow()),
+                    _ => None,
+                })
+                .flat_map(|shadow| shadow.connections())
+                .any(|(_, connection)| is_it(connection.state.identity.tuple))
     }
 
     /// A connection of the active may end in a reset from now on.

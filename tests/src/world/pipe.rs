@@ -77,6 +77,11 @@ impl Pipe {
         }
     }
 
+    /// Octets under way.
+    pub(super) fn pending(&self) -> usize {
+        self.chunks.iter().map(|(_, octets)| octets.len()).sum()
+    }
+
     /// Octets of the last write that has not arrived.
     pub fn last_write(&self) -> usize {
         self.chunks.back().map_or(0, |(_, octets)| octets.len())

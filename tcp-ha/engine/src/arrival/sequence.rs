@@ -115,9 +115,13 @@ impl Connection {
         let Some(timestamps) = arriving.segment.options.timestamps else {
             return;
         };
+        let last_ack_sent = match planted!(TsRecentUnreleased) {
+            true => self.recv.nxt,
+            false => self.recv.last_ack_sent,
+        };
         if self.identity.timestamps
             && !arriving.flags.has(Flags::RST)
-            && arriving.seq <= self.recv.last_ack_sent
+            && arriving.seq <= last_ack_sent
         {
             self.recv.ts_recent = timestamps.value;
             self.recv.ts_recent_at = ctx.now;

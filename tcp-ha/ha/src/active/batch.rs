@@ -53,7 +53,7 @@ impl Active {
 
     /// Gives the batch its LSN and hands it to the channel. Frames without any change still get a barrier of their own, so that an
     /// acknowledgement older than the frame never lets it go.
-    fn append(&mut self, mono_us: u64) {
+    pub(super) fn append(&mut self, mono_us: u64) {
         let awaited = self.barrier_due || self.backing.is_asked();
         if self.batch.is_empty() && self.frames.is_empty() && !awaited {
             return;

@@ -450,6 +450,11 @@ impl Active {
         (self.log.held_octets(), self.gate.len())
     }
 
+    /// Octets of the frames that wait in the gate.
+    pub fn gate_octets(&self) -> usize {
+        self.gate.queued().map(|frame| frame.octets().len()).sum()
+    }
+
     /// How long the oldest unacknowledged batch has waited, in microseconds.
     pub fn lag_us(&self, mono_us: u64) -> u64 {
         self.log.lag_us(mono_us)

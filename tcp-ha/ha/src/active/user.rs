@@ -170,6 +170,9 @@ impl Active {
             if let Some(id) = id {
                 self.charge(id, self.batch.octets() - before);
             }
+            if planted!(MarkApartFromEffect) && dealt_with.is_some() {
+                self.append(mono_us);
+            }
         }
         match id {
             Some(id) => self.mark(mono_us, id, dealt_with),

@@ -8,6 +8,7 @@ mod reach;
 mod speaker;
 
 pub use bounds::bounds_hold;
+pub(super) use bounds::buffers_hold;
 pub use level::shadow_equals_active;
 pub(super) use promise::{Promise, promises};
 
