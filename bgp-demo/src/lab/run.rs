@@ -123,7 +123,7 @@ fn play(
     let after = stage.words()?;
     say_words(&progress, "the peers after the last cut", &after);
     let tables = stage.tables()?;
-    let our_table = stage.our_table()?;
+    let our_table = stage.our_full_table()?;
     let noticed = stage.pair.noticed();
     let panics = stage.pair.panics();
     let register = with_hosts

@@ -14,6 +14,7 @@ use super::churn::{Announced, SharedDaemon, lock};
 use super::daemons::{self, Place, Terms, Words};
 use super::error::{At, LabError, Result};
 use super::hosts::Hosts;
+use super::judge::compare;
 use super::network::{self, BRIDGE, TAPS};
 use super::node::{ORIGINATED, routes_file};
 use super::options::{LabOptions, PeerKind};
@@ -229,11 +230,27 @@ impl Stage {
         Ok(tables)
     }
 
-    /// Our own table, from whoever is active.
+    /// Our own table, from whoever is active: as it has to be, or as it is when that took too long. A peer's last words may be waiting
+    /// for its retransmission timeout.
     ///
     /// # Errors
-    /// Nobody is, or it does not answer.
-    pub(crate) fn our_table(&mut self) -> Result<HashSet<IpNet>> {
+    /// Nobody is active, or it does not answer.
+    pub(crate) fn our_full_table(&mut self) -> Result<HashSet<IpNet>> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let table = self.our_table()?;
+            let due = |route| self.announced.has(&self.plan, route);
+            let differences = compare(&self.plan, &table, due);
+            let full = (differences.missing, differences.extra) == (0, 0);
+            if full || Instant::now() >= deadline {
+                return Ok(table);
+            }
+            super::interrupt::check()?;
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn our_table(&mut self) -> Result<HashSet<IpNet>> {
         let active = wait_until("an active to ask for its table", self.patience, || {
             Ok(self.pair.look()?.map(|(index, _)| index))
         })?;

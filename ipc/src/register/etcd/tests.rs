@@ -20,14 +20,35 @@ fn server(play: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> String
         for stream in listener.incoming() {
             let (mut stream, play) = (stream.unwrap(), Arc::clone(&play));
             thread::spawn(move || {
-                let mut request = vec![0; 8192];
-                let n = stream.read(&mut request).unwrap_or(0);
-                let text = String::from_utf8_lossy(&request[..n]).into_owned();
+                let text = request(&mut stream);
                 play(text.split(' ').nth(1).unwrap_or_default(), &mut stream);
             });
         }
     });
     url
+}
+
+/// A request with its body: what is left unread makes a reset of the answer's end.
+fn request(stream: &mut TcpStream) -> String {
+    let mut octets = Vec::new();
+    let mut piece = [0; 8192];
+    loop {
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        let lower = text.to_ascii_lowercase();
+        if let Some((head, body)) = lower.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.map_or(0, |value| value.trim().parse().unwrap());
+            if body.len() >= length {
+                return text;
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(n) if n > 0 => octets.extend_from_slice(&piece[..n]),
+            _ => return text,
+        }
+    }
 }
 
 fn answer(stream: &mut TcpStream, status: &str, body: &str) {
