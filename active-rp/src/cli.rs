@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand};
 
-use tcp_ha::ipc::certificates::{self, Order};
+use tcp_ha::ipc::certificates::{self, EtcdMember, Order};
 use tcp_ha::ipc::transport::tls::PairName;
 
 use crate::config::Flags;
@@ -44,7 +44,7 @@ pub enum Ask {
     Dismiss(Socket),
     /// Ask of peers what the "security" sections of a file say, instead of what was asked before
     Security(SocketAndFile),
-    /// Make the keys and certificates of a pair whose nodes have a host each
+    /// Make the keys and certificates of a pair whose nodes have a host each, and of members of etcd
     Certificates(Certificates),
     /// Announce the routes of a file
     Originate(SocketAndFile),
@@ -90,14 +90,12 @@ pub struct Certificates {
     /// Where the files go; made if it is not there
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: PathBuf,
-    /// Names of the nodes, which are those of their files
-    #[arg(
-        long,
-        value_name = "NODE,NODE",
-        value_delimiter = ',',
-        default_value = "a,b"
-    )]
+    /// Names of the nodes, which are those of their files [default: a,b; none with --etcd]
+    #[arg(long, value_name = "NODE,NODE", value_delimiter = ',')]
     pub hosts: Vec<String>,
+    /// A member of etcd, and the hosts by which it is called: `NAME=HOST[,HOST...]`, addresses or names; may be repeated
+    #[arg(long = "etcd", value_name = "MEMBER")]
+    pub etcd: Vec<EtcdMember>,
     /// Where ca.crt and ca.key are, to renew a node's certificate [default: the directory; made if they are not there]
     #[arg(long, value_name = "DIRECTORY")]
     pub authority: Option<PathBuf>,
@@ -109,6 +107,10 @@ pub struct Certificates {
 impl Certificates {
     /// Makes them; says which files there are.
     fn make(&self) -> Result<String, String> {
+        let nodes = match (self.hosts.as_slice(), self.etcd.as_slice()) {
+            ([], []) => vec!["a".to_owned(), "b".to_owned()],
+            (hosts, _) => hosts.to_vec(),
+        };
         let order = Order {
             pair: self.pair.clone(),
             directory: self.directory.clone(),
@@ -116,7 +118,8 @@ impl Certificates {
                 .authority
                 .clone()
                 .unwrap_or_else(|| self.directory.clone()),
-            nodes: self.hosts.clone(),
+            nodes,
+            members: self.etcd.clone(),
             days: self.days,
         };
         let made = certificates::make(&order).map_err(|error| error.to_string())?;

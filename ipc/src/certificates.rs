@@ -5,6 +5,8 @@
 //! DIRECTORY/ca.key      0600   makes further certificates; no node needs it: keep it elsewhere
 //! DIRECTORY/NODE.crt    0644   one a node
 //! DIRECTORY/NODE.key    0600   on that node alone
+//! DIRECTORY/MEMBER.crt  0644   one a member of etcd, by the same authority
+//! DIRECTORY/MEMBER.key  0600   on that member alone
 //! ```
 
 use core::fmt;
@@ -20,6 +22,10 @@ use rcgen::{
 use zeroize::Zeroizing;
 
 use crate::transport::tls::{CredentialFiles, Credentials, Moment, PairName};
+
+mod member;
+
+pub use member::{EtcdMember, NotAMember};
 
 /// Certificates are valid for so long, unless told otherwise.
 pub const DAYS: u64 = 3650;
@@ -40,8 +46,10 @@ pub struct Order {
     pub directory: PathBuf,
     /// Where `ca.crt` and `ca.key` are; where there are none, they are made there.
     pub authority: PathBuf,
-    /// The nodes, for the names of files and for people; at least one, each once.
+    /// The nodes, for the names of files and for people; each once.
     pub nodes: Vec<String>,
+    /// Members of etcd that the nodes' register is in, where they get certificates as well.
+    pub members: Vec<EtcdMember>,
     /// How long the certificates are valid, in days: 1 to 36,500.
     pub days: u64,
 }
@@ -55,11 +63,20 @@ impl Order {
             directory: directory.to_owned(),
             authority: directory.to_owned(),
             nodes: vec!["a".to_owned(), "b".to_owned()],
+            members: Vec::new(),
             days: DAYS,
         }
     }
 
-    /// Where a node's files are, or will be.
+    /// Names of all that get a certificate.
+    fn names(&self) -> Vec<&str> {
+        let nodes = self.nodes.iter().map(String::as_str);
+        nodes
+            .chain(self.members.iter().map(EtcdMember::name))
+            .collect()
+    }
+
+    /// Where the files of a node, or of a member of etcd, are, or will be.
     #[must_use]
     pub fn files(&self, node: &str) -> CredentialFiles {
         CredentialFiles {
@@ -101,7 +118,7 @@ fn told<E: fmt::Display>(path: &Path) -> impl Fn(E) -> CertificatesError {
 /// [`CertificatesError`]: a name that is none, a file that is there, an authority that is not whole or of another pair, or the
 /// system's.
 pub fn make(order: &Order) -> Result<Made, CertificatesError> {
-    check_nodes(&order.nodes)?;
+    check_names(&order.names())?;
     if !(1..=DAYS_MAX).contains(&order.days) {
         let what = format!("{} days: give 1 to {DAYS_MAX}", order.days);
         return Err(CertificatesError(what));
@@ -109,8 +126,8 @@ pub fn make(order: &Order) -> Result<Made, CertificatesError> {
     for directory in [&order.directory, &order.authority] {
         fs::create_dir_all(directory).map_err(told(directory))?;
     }
-    for node in &order.nodes {
-        let files = order.files(node);
+    for name in order.names() {
+        let files = order.files(name);
         for path in [files.certificate, files.key] {
             if fs::symlink_metadata(&path).is_ok() {
                 return Err(told(&path)(
@@ -122,18 +139,27 @@ pub fn make(order: &Order) -> Result<Made, CertificatesError> {
     let mut files = Vec::new();
     let issuer = authority(order, &mut files)?;
     let mut expires = None;
+    let uri = order.pair.uri();
     for node in &order.nodes {
-        issue(order, node, &issuer, &mut files)?;
+        let uri = uri.as_str().try_into().map_err(told(&order.directory))?;
+        let names = vec![SanType::URI(uri)];
+        issue(order, node, names, &issuer, &mut files)?;
         // Read back as a node will, so that what cannot be used is noticed here: another pair's authority, for instance.
         let credentials = Credentials::load(&order.files(node), &order.pair)
             .map_err(|error| CertificatesError(error.to_string()))?;
         expires = Some(credentials.expires());
     }
-    let expires = expires.expect("an order has a node");
+    for member in &order.members {
+        let name = member.name();
+        let names = member.alternative_names(&order.files(name).certificate)?;
+        issue(order, name, names, &issuer, &mut files)?;
+        expires = Some(member.read_back(&order.files(name))?);
+    }
+    let expires = expires.expect("an order has a node or a member");
     Ok(Made { files, expires })
 }
 
-fn check_nodes(nodes: &[String]) -> Result<(), CertificatesError> {
+fn check_names(nodes: &[&str]) -> Result<(), CertificatesError> {
     let error = |what: String| Err(CertificatesError(what));
     if nodes.is_empty() {
         return error("no node is named".to_owned());
@@ -141,7 +167,7 @@ fn check_nodes(nodes: &[String]) -> Result<(), CertificatesError> {
     for (at, node) in nodes.iter().enumerate() {
         let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let fits = !node.is_empty() && node.len() <= NODE_OCTETS_MAX && !node.starts_with('.');
-        if !fits || !node.chars().all(known) || node == AUTHORITY {
+        if !fits || !node.chars().all(known) || *node == AUTHORITY {
             return error(format!(
                 "{node:?} names no node: 1 to {NODE_OCTETS_MAX} letters, digits, '.', '-', '_', and not {AUTHORITY:?}"
             ));
@@ -194,7 +220,8 @@ fn authority(
 
 fn authority_params(order: &Order) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name = name(&format!("authority of {}", order.pair));
+    let common = format!("authority of {}", order.pair);
+    params.distinguished_name = name(DnType::CommonName, &common);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid(&mut params, order.days);
@@ -204,18 +231,18 @@ fn authority_params(order: &Order) -> CertificateParams {
 fn issue(
     order: &Order,
     node: &str,
+    names: Vec<SanType>,
     issuer: &Issuer<'_, KeyPair>,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), CertificatesError> {
     let paths = order.files(node);
-    let uri = order
-        .pair
-        .uri()
-        .try_into()
-        .map_err(told(&paths.certificate))?;
     let mut params = CertificateParams::default();
-    params.distinguished_name = name(&format!("{node} of {}", order.pair));
-    params.subject_alt_names = vec![SanType::URI(uri)];
+    // No common name: etcd takes it for a user, and then refuses whatever comes through its JSON gateway.
+    params.distinguished_name = name(
+        DnType::OrganizationalUnitName,
+        &format!("{node} of {}", order.pair),
+    );
+    params.subject_alt_names = names;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ServerAuth,
@@ -236,9 +263,9 @@ fn issue(
     write_new(&paths.certificate, made.pem().as_bytes(), 0o644, files)
 }
 
-fn name(common: &str) -> DistinguishedName {
+fn name(kind: DnType, value: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, common);
+    name.push(kind, value);
     name
 }
 

@@ -1,5 +1,6 @@
 //! The register on a real etcd, which each test starts for itself on loopback (package etcd-server).
 
+#[allow(dead_code)]
 mod support;
 
 use std::sync::{Arc, Barrier};

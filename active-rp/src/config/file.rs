@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use super::ConfigError;
 use super::channel::IpcSettings;
 use super::place::{Given, Place};
-use super::register::{GivenRegister, RegisterSection};
+use super::register::{GivenRegister, GivenTls, Password, RegisterSection, TlsSection};
 use super::security::SecuritySection;
 use super::settings::{BgpFlags, BgpPlaces, GivenBgp, Settings};
 
@@ -240,6 +240,14 @@ fn given_register(source: &Source<'_>, section: RegisterSection) -> GivenRegiste
     let RegisterSection {
         etcd,
         key,
+        tls:
+            TlsSection {
+                ca,
+                certificate,
+                key: key_file,
+            },
+        user,
+        password,
         connect_ms,
         answer_ms,
         patience_ms,
@@ -250,6 +258,16 @@ fn given_register(source: &Source<'_>, section: RegisterSection) -> GivenRegiste
     GivenRegister {
         etcd: source.list(etcd),
         key: source.option(key),
+        tls: GivenTls {
+            ca: source.path(ca),
+            certificate: source.path(certificate),
+            key: source.path(key_file),
+        },
+        user: source.option(user),
+        password: source.option(password).map(|given| {
+            let beside = source.file.parent().unwrap_or(Path::new("."));
+            given.map(|password| Password::read(&password, beside))
+        }),
         connect_ms: source.option(connect_ms),
         answer_ms: source.option(answer_ms),
         patience_ms: source.option(patience_ms),

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::str::FromStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bgp_demo::config::PeerSection;
 use bgp_demo::prefix::Family;
@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::channel::IpcSettings;
 use super::place::{Given, Place};
-use super::register::GivenRegister;
-use super::security::SecurityFlag;
+use super::register::{GivenRegister, GivenTls, Password};
+use super::security::{KeySource, SecurityFlag};
 use super::settings::{BgpFlags, Settings};
 
 /// Where a node's configuration comes from. Flags override what the file says.
@@ -26,9 +26,24 @@ pub struct Flags {
     /// Directory of the register, shared by both nodes, on a file system in memory; with --etcd this node's own, and lasting
     #[arg(long, value_name = "DIRECTORY")]
     pub register: Option<PathBuf>,
-    /// Member of the etcd that holds the register of a pair on two hosts, http://HOST:PORT; may be repeated
+    /// Member of the etcd that holds the register of a pair on two hosts, https://HOST:PORT or http://HOST:PORT; may be repeated
     #[arg(long = "etcd", value_name = "URL")]
     pub etcd: Vec<String>,
+    /// Certificate of the authority of etcd (PEM), for https://
+    #[arg(long, value_name = "FILE")]
+    pub etcd_ca: Option<PathBuf>,
+    /// Certificate of this node that etcd asks for (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub etcd_certificate: Option<PathBuf>,
+    /// Key of that certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub etcd_key: Option<PathBuf>,
+    /// User of etcd, where it has users
+    #[arg(long, value_name = "NAME")]
+    pub etcd_user: Option<String>,
+    /// File whose first line is the user's password
+    #[arg(long, value_name = "FILE")]
+    pub etcd_password_file: Option<PathBuf>,
     /// Your word that both nodes which the register names in this epoch are dead: this one begins without connections
     #[arg(long, value_name = "EPOCH")]
     pub dead_epoch: Option<u64>,
@@ -114,6 +129,16 @@ impl Flags {
             register: given(&self.register, "--register"),
             register_at: GivenRegister {
                 etcd: list(&self.etcd, "--etcd"),
+                tls: GivenTls {
+                    ca: given(&self.etcd_ca, "--etcd-ca"),
+                    certificate: given(&self.etcd_certificate, "--etcd-certificate"),
+                    key: given(&self.etcd_key, "--etcd-key"),
+                },
+                user: given(&self.etcd_user, "--etcd-user"),
+                password: given(&self.etcd_password_file, "--etcd-password-file").map(|given| {
+                    let read = |file| Password::read(&KeySource::File { file }, Path::new("."));
+                    given.map(read)
+                }),
                 dead_epoch: given(&self.dead_epoch, "--dead-epoch"),
                 ..GivenRegister::default()
             },

@@ -12,14 +12,21 @@
 //! log = "info"                     # error, warn, info, debug, trace, or a filter per target; default info
 //!
 //! [register]                       # of a pair on two hosts; without it, files in `node.register`
-//! etcd = ["http://192.0.2.1:2379"] # members of one etcd
+//! etcd = ["https://192.0.2.1:2379"] # members of one etcd; or http:// where nobody else is on the network
 //! key = "/tcp-ha/register"         # each pair has its own; default this
+//! user = "rp"                      # where etcd has users, and only over https://; default none
+//! password = { file = "etcd.password" } # or { env = "NAME" }, or the password itself
 //! connect_ms = 300                 # how long a member may take to be connected to, default 300,
 //! answer_ms = 500                  # and to answer, default 500
 //! patience_ms = 10                 # how long the node's loop waits for an answer; default 10
 //! fence = ["/usr/local/sbin/fence"] # ends with status 0 when no node of a pair that does not answer runs any more; default none
 //! fence_after_s = 30               # how long such a pair must be out of reach; default 30
 //! fence_timeout_s = 60             # how long the command may take; default 60
+//!
+//! [register.tls]                   # for https://
+//! ca = "ca.crt"                    # the authority of etcd
+//! certificate = "a.crt"            # where etcd asks for one (--client-cert-auth), with its key; default none
+//! key = "a.key"
 //!
 //! [ipc]                            # where each node has a host of its own; without it both are on one, and a Unix socket it is
 //! listen = "192.0.2.1:4711"        # this node's own, as are `connect`, `certificate` and `key`

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tcp_ha::engine::auth::ao::{Algorithm, AoChain, AoKey};
 use tcp_ha::engine::auth::{PeerKeys, PeerPrefix, PeerSecurity, Secret};
 use toml::Spanned;
+use zeroize::Zeroizing;
 
 /// A key's file is not longer than this, in octets; the key itself is shorter.
 const KEY_FILE_OCTETS_MAX: u64 = 4096;
@@ -35,36 +36,40 @@ struct AoSection {
     preferred: bool,
 }
 
-/// Where a key comes from. Untagged, so that an error of the parser does not quote it.
+/// Where a key or a password comes from. Untagged, so that an error of the parser does not quote it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum KeySource {
+pub(super) enum KeySource {
     Inline(String),
     File { file: PathBuf },
     Env { env: String },
 }
 
 impl KeySource {
-    fn read(&self, beside: &Path) -> Result<Secret, String> {
-        let text = match self {
+    /// The secret's octets.
+    pub(super) fn octets(&self, beside: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+        let octets = match self {
             KeySource::Inline(text) => text.clone().into_bytes(),
             KeySource::File { file } => read_key(&beside.join(file))?,
             KeySource::Env { env } => std::env::var(env)
                 .map_err(|_| format!("the environment has no {env}"))?
                 .into_bytes(),
         };
-        let secret = Secret::new(&text).map_err(|error| error.to_string());
-        drop(zeroize::Zeroizing::new(text));
-        secret
+        Ok(Zeroizing::new(octets))
+    }
+
+    fn read(&self, beside: &Path) -> Result<Secret, String> {
+        let octets = self.octets(beside)?;
+        Secret::new(&octets).map_err(|error| error.to_string())
     }
 }
 
 /// The first line of a file.
 fn read_key(path: &Path) -> Result<Vec<u8>, String> {
-    let told = |error: std::io::Error| format!("key file {}: {error}", path.display());
+    let told = |error: std::io::Error| format!("key or password file {}: {error}", path.display());
     let length = std::fs::metadata(path).map_err(told)?.len();
     if length > KEY_FILE_OCTETS_MAX {
-        return Err(format!("key file {}: too long", path.display()));
+        return Err(format!("key or password file {}: too long", path.display()));
     }
     let mut octets = std::fs::read(path).map_err(told)?;
     let end = octets

@@ -107,3 +107,39 @@ fn names_that_are_no_files_are_refused() {
     assert!(make(&order).unwrap_err().to_string().contains("1 to 36500"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_member_of_etcd_gets_a_certificate_for_its_hosts_which_opens_no_channel() {
+    let dir = TempDir::new();
+    let mut order = order(dir.path());
+    order.nodes = Vec::new();
+    order.members = vec!["e1=192.0.2.3,2001:db8::3,etcd.example.net".parse().unwrap()];
+    let made = make(&order).unwrap();
+    assert_eq!(made.files.len(), 4, "{:?}", made.files);
+    assert_eq!(mode(&dir.path().join("e1.key")), 0o600);
+    let days = made.expires.days_since(Moment::now());
+    assert!((3648..=3650).contains(&days), "{days}");
+    let error = Credentials::load(&order.files("e1"), &order.pair).unwrap_err();
+    assert!(error.what.contains("not of the pair"), "{error}");
+}
+
+#[test]
+fn a_member_by_an_authority_of_another_pair_is_noticed() {
+    let dir = TempDir::new();
+    let other = TempDir::new();
+    make(&order(other.path())).unwrap();
+    let mut order = Order::new("field".parse().unwrap(), dir.path());
+    order.nodes = Vec::new();
+    order.members = vec!["e1=192.0.2.3".parse().unwrap()];
+    order.authority = other.path().to_owned();
+    let error = make(&order).unwrap_err().to_string();
+    assert!(error.contains("not issued by the authority"), "{error}");
+}
+
+#[test]
+fn what_names_no_host_is_no_member() {
+    let many = format!("e1={}", vec!["192.0.2.3"; 17].join(","));
+    for text in ["e1", "e1=", "e1=a b", "e1=192.0.2.3:2379", "e1=a,,b", &many] {
+        assert!(text.parse::<EtcdMember>().is_err(), "{text}");
+    }
+}

@@ -16,17 +16,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Agent;
 
 use super::text::{parse, render};
 use super::{CasError, Entry, Register, RegisterError, Tenure, successor};
 use crate::ids::{Epoch, Incarnation};
+use crate::transport::tls::Moment;
 
 mod http;
 mod message;
+mod stream;
+mod tls;
+mod user;
 
-use http::{Failure, Limits};
+pub use tls::{EtcdCertificate, EtcdTls};
+pub use user::EtcdUser;
+
+use http::{Client, Failure, Limits};
 use message::{Stored, Swapped};
+use user::Asker;
 
 /// A swap of unknown outcome is sent round the endpoints so often.
 const ROUNDS: usize = 2;
@@ -37,8 +44,12 @@ const KEY_OCTETS_MAX: usize = 512;
 /// Where the register is, and how long to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtcdConfig {
-    /// Members of one etcd, `http://host:port` each; any of them will do.
+    /// Members of one etcd, `https://host:port` each, or `http://host:port` each; any of them will do.
     pub endpoints: Vec<String>,
+    /// What `https://` endpoints need, and others have no use for.
+    pub tls: Option<EtcdTls>,
+    /// Who asks, where etcd has users; its password goes to `https://` endpoints only.
+    pub user: Option<EtcdUser>,
     /// The key; each pair has its own.
     pub key: String,
     /// How long an endpoint may take to be connected to.
@@ -55,6 +66,8 @@ impl EtcdConfig {
     pub fn new(endpoints: Vec<String>) -> Self {
         Self {
             endpoints,
+            tls: None,
+            user: None,
             key: "/tcp-ha/register".to_owned(),
             connect_timeout: Duration::from_millis(300),
             answer_timeout: Duration::from_millis(500),
@@ -75,7 +88,8 @@ struct Endpoint {
 pub struct EtcdRegister {
     endpoints: Vec<Endpoint>,
     key: String,
-    agent: Agent,
+    client: Client,
+    asker: Option<Asker>,
     /// The endpoint that answered last.
     preferred: AtomicUsize,
     /// The cluster of the first answer; 0 before it.
@@ -100,8 +114,38 @@ impl EtcdRegister {
         if config.key.is_empty() || config.key.len() > KEY_OCTETS_MAX {
             return unusable(format!("the key in etcd has 1 to {KEY_OCTETS_MAX} octets"));
         }
-        if let Some(bad) = endpoints.iter().find(|url| !is_endpoint(url)) {
-            return unusable(format!("{bad:?}: an endpoint is http://HOST:PORT"));
+        if let Some(bad) = endpoints.iter().find(|url| scheme(url).is_none()) {
+            return unusable(format!(
+                "{bad:?}: an endpoint is https://HOST:PORT or http://HOST:PORT"
+            ));
+        }
+        let with_tls = scheme(&endpoints[0]);
+        if let Some(odd) = endpoints.iter().find(|url| scheme(url) != with_tls) {
+            return unusable(format!(
+                "{odd:?}: endpoints are all https:// or all http://"
+            ));
+        }
+        let needed = with_tls == Some(Scheme::Https);
+        match (&config.tls, &config.user) {
+            (None, _) if needed => {
+                return unusable(format!(
+                    "{:?}: https:// needs ca, the certificate of the authority of etcd",
+                    endpoints[0]
+                ));
+            }
+            (Some(_), _) if !needed => {
+                return unusable(format!(
+                    "{:?}: ca, certificate and key are for https://",
+                    endpoints[0]
+                ));
+            }
+            (_, Some(_)) if !needed => {
+                return unusable(format!(
+                    "{:?}: a password goes to https:// only",
+                    endpoints[0]
+                ));
+            }
+            _ => {}
         }
         let limits = Limits {
             connect: config.connect_timeout,
@@ -114,7 +158,9 @@ impl EtcdRegister {
         Ok(Self {
             endpoints: endpoints.iter().map(endpoint).collect(),
             key: config.key.clone(),
-            agent: http::agent(limits),
+            client: Client::new(limits, config.tls.as_ref())
+                .map_err(|error| RegisterError::Unavailable(error.what))?,
+            asker: config.user.clone().map(Asker::new),
             preferred: AtomicUsize::new(0),
             cluster: AtomicU64::new(0),
             highest: AtomicU64::new(0),
@@ -129,6 +175,12 @@ impl EtcdRegister {
         format!("{} at {}", self.key, urls.join(", "))
     }
 
+    /// When the certificate that this node shows to etcd ends, if it has one.
+    #[must_use]
+    pub fn certificate_expires(&self) -> Option<Moment> {
+        self.client.expires()
+    }
+
     /// The endpoints in the order in which they are tried.
     fn in_turn(&self) -> impl Iterator<Item = (usize, &Endpoint)> {
         let first = self.preferred.load(Ordering::Relaxed);
@@ -138,21 +190,20 @@ impl EtcdRegister {
 
     /// Asks one endpoint; an answer of another cluster is none.
     fn post(&self, (at, endpoint): (usize, &Endpoint), what: &str, body: &Value) -> Answer {
-        let url = format!("{}/v3/kv/{what}", endpoint.url);
-        let answer = http::post(&self.agent, &url, body)?;
-        let cluster = message::cluster(&answer).map_err(|why| Failure {
-            may_have_left: true,
-            why: format!("its answer is not etcd's: {why}"),
-        })?;
+        let path = format!("/v3/kv/{what}");
+        let answer = match &self.asker {
+            Some(asker) => asker.post(&self.client, &endpoint.url, &path, body)?,
+            None => (self.client).post(&format!("{}{path}", endpoint.url), body, None)?,
+        };
+        let cluster = message::cluster(&answer)
+            .map_err(|why| Failure::doubtful(format!("its answer is not etcd's: {why}")))?;
         let known = self
             .cluster
             .compare_exchange(0, cluster, Ordering::Relaxed, Ordering::Relaxed);
         if known.is_err_and(|known| known != cluster) {
             endpoint.verified.store(false, Ordering::Relaxed);
-            return Err(Failure {
-                may_have_left: true,
-                why: format!("belongs to another etcd (cluster {cluster:x})"),
-            });
+            let why = format!("belongs to another etcd (cluster {cluster:x})");
+            return Err(Failure::doubtful(why));
         }
         endpoint.verified.store(true, Ordering::Relaxed);
         self.preferred.store(at, Ordering::Relaxed);
@@ -317,13 +368,21 @@ impl Whys {
     }
 }
 
-/// No user, no password, no path: they would be shown in the status.
-fn is_endpoint(url: &str) -> bool {
-    let Some(host) = url.strip_prefix("http://") else {
-        return false;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+/// How an endpoint is spoken to; `None`: it is none. No user, no password, no path: they would be shown in the status.
+fn scheme(url: &str) -> Option<Scheme> {
+    let (scheme, host) = match url.strip_prefix("https://") {
+        Some(host) => (Scheme::Https, host),
+        None => (Scheme::Http, url.strip_prefix("http://")?),
     };
     let host = host.trim_end_matches('/');
-    !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', ','])
+    let fits = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', ',']);
+    fits.then_some(scheme)
 }
 
 #[cfg(test)]

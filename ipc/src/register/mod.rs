@@ -15,7 +15,7 @@ pub mod memory;
 pub mod remote;
 mod text;
 
-pub use etcd::{EtcdConfig, EtcdRegister};
+pub use etcd::{EtcdCertificate, EtcdConfig, EtcdRegister, EtcdTls, EtcdUser};
 pub use file::FileRegister;
 pub use memory::MemoryRegister;
 pub use remote::RemoteRegister;

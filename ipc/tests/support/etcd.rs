@@ -16,9 +16,18 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// What a member shows and by what it judges, where it speaks TLS to clients; it asks them for certificates.
+#[derive(Clone)]
+pub(crate) struct ServerTls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) trusted: PathBuf,
+}
+
 /// One member.
 pub(crate) struct Etcd {
     client: u16,
+    tls: Option<ServerTls>,
     arguments: Vec<String>,
     dir: PathBuf,
     child: Option<Child>,
@@ -27,8 +36,12 @@ pub(crate) struct Etcd {
 impl Etcd {
     /// A cluster of one; returns when it answers.
     pub(crate) fn start() -> Self {
-        let mut cluster = Cluster::start(1);
-        cluster.0.remove(0)
+        Cluster::start(1).0.remove(0)
+    }
+
+    /// The same with TLS.
+    pub(crate) fn start_with(tls: ServerTls) -> Self {
+        Cluster::start_with(1, Some(&tls)).0.remove(0)
     }
 
     fn run(&mut self) {
@@ -60,7 +73,8 @@ impl Etcd {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address())
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -90,17 +104,33 @@ impl Etcd {
         }
     }
 
-    /// Starts it again with its data; returns when it answers.
+    /// Starts it again with its data.
+    pub(crate) fn restart_unasked(&mut self) {
+        self.run();
+    }
+
+    /// The same; returns when it answers.
     pub(crate) fn restart(&mut self) {
         self.run();
         self.wait_until_it_answers();
     }
 
     /// What `etcdctl` says; `None` when it fails.
-    fn ctl(&self, arguments: &[&str]) -> Option<String> {
-        let run = Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &self.url(), "--command-timeout", "2s"])
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Option<String> {
+        let mut command = Command::new("etcdctl");
+        command.env("ETCDCTL_API", "3").args([
+            "--endpoints",
+            &self.url(),
+            "--command-timeout",
+            "2s",
+        ]);
+        if let Some(tls) = &self.tls {
+            // What the member shows may be wrong on purpose.
+            command.args(["--insecure-transport=false", "--insecure-skip-tls-verify"]);
+            command.arg("--cert").arg(&tls.certificate);
+            command.arg("--key").arg(&tls.key);
+        }
+        let run = command
             .args(arguments)
             .output()
             .expect("etcdctl (package etcd-client; scripts/packages) runs");
@@ -147,6 +177,10 @@ pub(crate) struct Cluster(Vec<Etcd>);
 impl Cluster {
     /// Returns when each of `members` answers.
     pub(crate) fn start(members: usize) -> Self {
+        Self::start_with(members, None)
+    }
+
+    fn start_with(members: usize, tls: Option<&ServerTls>) -> Self {
         let ports: Vec<(u16, u16)> = (0..members).map(|_| (free_port(), free_port())).collect();
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let peers: Vec<String> = ports
@@ -163,7 +197,11 @@ impl Cluster {
             let dir = std::env::temp_dir().join(format!("tcp-ha-etcd-{token}-{at}"));
             fs::create_dir(&dir).unwrap();
             let data = dir.join("data").display().to_string();
-            let (name, client_url, peer_url) = (format!("m{at}"), url(*client), url(*peer));
+            let (name, peer_url) = (format!("m{at}"), url(*peer));
+            let client_url = match tls {
+                Some(_) => url(*client).replace("http:", "https:"),
+                None => url(*client),
+            };
             let arguments = [
                 ("--name", name.as_str()),
                 ("--data-dir", &data),
@@ -175,9 +213,17 @@ impl Cluster {
                 ("--initial-cluster-token", &token),
             ];
             let arguments = arguments.iter().flat_map(|(name, value)| [*name, *value]);
+            let mut arguments: Vec<String> = arguments.map(str::to_owned).collect();
+            if let Some(tls) = tls {
+                arguments.push("--client-cert-auth".to_owned());
+                arguments.push(format!("--cert-file={}", tls.certificate.display()));
+                arguments.push(format!("--key-file={}", tls.key.display()));
+                arguments.push(format!("--trusted-ca-file={}", tls.trusted.display()));
+            }
             let mut etcd = Etcd {
                 client: *client,
-                arguments: arguments.map(str::to_owned).collect(),
+                tls: tls.cloned(),
+                arguments,
                 dir,
                 child: None,
             };

@@ -1,10 +1,19 @@
 //! One endpoint of etcd: requests to its JSON gateway, one at a time, bounded in time and size.
 
+use std::fmt;
 use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Error, Timeout};
+use zeroize::Zeroizing;
+
+use super::stream::{Broken, TlsConnector};
+use super::tls::{EtcdTls, Loaded, Stamps};
+use crate::transport::tls::{CredentialError, Moment};
 
 /// An answer about one small key is not longer than this.
 const ANSWER_OCTETS_MAX: u64 = 64 << 10;
@@ -17,6 +26,8 @@ const WORDS_MAX: usize = 200;
 pub(super) struct Failure {
     /// Whether etcd may have got the request, and may still carry it out.
     pub(super) may_have_left: bool,
+    /// Whether etcd wants to know anew who asks.
+    pub(super) is_of_token: bool,
     pub(super) why: String,
 }
 
@@ -24,13 +35,15 @@ impl Failure {
     pub(super) fn certain(why: impl Into<String>) -> Self {
         Self {
             may_have_left: false,
+            is_of_token: false,
             why: why.into(),
         }
     }
 
-    fn doubtful(why: impl Into<String>) -> Self {
+    pub(super) fn doubtful(why: impl Into<String>) -> Self {
         Self {
             may_have_left: true,
+            is_of_token: false,
             why: why.into(),
         }
     }
@@ -45,8 +58,158 @@ pub(super) struct Limits {
     pub(super) answer: Duration,
 }
 
-/// A client that follows nobody elsewhere: no redirects, no proxies of the environment.
-pub(super) fn agent(limits: Limits) -> Agent {
+/// A client of all endpoints. It follows nobody elsewhere: no redirects, no proxies of the environment.
+pub(super) struct Client {
+    limits: Limits,
+    tls: Option<EtcdTls>,
+    current: Mutex<Current>,
+}
+
+/// What requests are sent by at present.
+struct Current {
+    agent: Agent,
+    /// Of the files that it was made from.
+    stamps: Option<Stamps>,
+    /// Of files that are of no use, so that they are told of once.
+    refused: Option<Stamps>,
+    expires: Option<Moment>,
+}
+
+/// Without keys.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("tls", &self.tls).finish()
+    }
+}
+
+impl Client {
+    /// # Errors
+    /// Files of `tls` that cannot be used.
+    pub(super) fn new(limits: Limits, tls: Option<&EtcdTls>) -> Result<Self, CredentialError> {
+        let stamps = tls.map(EtcdTls::stamps);
+        let loaded = tls.map(|tls| tls.load_at(Moment::now())).transpose()?;
+        Ok(Self {
+            limits,
+            tls: tls.cloned(),
+            current: Mutex::new(Current {
+                agent: agent(limits, loaded.as_ref()),
+                stamps,
+                refused: None,
+                expires: loaded.and_then(|loaded| loaded.expires),
+            }),
+        })
+    }
+
+    /// When the own certificate ends.
+    pub(super) fn expires(&self) -> Option<Moment> {
+        let current = self.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner).expires
+    }
+
+    /// The agent of the files as they are: of those that were replaced, once they fit together.
+    fn agent(&self) -> Agent {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tls) = &self.tls else {
+            return current.agent.clone();
+        };
+        let stamps = Some(tls.stamps());
+        if stamps != current.stamps {
+            match tls.load_at(Moment::now()) {
+                Ok(loaded) => {
+                    tracing::info!("certificates for etcd were read anew");
+                    *current = Current {
+                        agent: agent(self.limits, Some(&loaded)),
+                        stamps,
+                        refused: None,
+                        expires: loaded.expires,
+                    };
+                }
+                Err(error) if stamps != current.refused => {
+                    tracing::warn!("certificates for etcd: {error}; the former ones stay in use");
+                    current.refused = stamps;
+                }
+                Err(_) => {}
+            }
+        }
+        current.agent.clone()
+    }
+
+    /// Posts `body` to `url`, by whom `token` says: the JSON that comes back with status 200.
+    pub(super) fn post(
+        &self,
+        url: &str,
+        body: &Value,
+        token: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let mut request = self
+            .agent()
+            .post(url)
+            .header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+        let sent = request.send(Zeroizing::new(body.to_string()).as_bytes());
+        let mut answer = sent.map_err(|error| self.failure(&error))?;
+        let status = answer.status().as_u16();
+        let text = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_OCTETS_MAX)
+            .read_to_vec()
+            .map_err(|error| Failure::doubtful(format!("its answer: {error}")))?;
+        if status != 200 {
+            return Err(self.refusal(status, &text));
+        }
+        serde_json::from_slice(&text).map_err(|error| {
+            Failure::doubtful(format!(
+                "its answer is not etcd's ({error}){}",
+                words(&text)
+            ))
+        })
+    }
+
+    /// What an answer of another status says.
+    fn refusal(&self, status: u16, text: &[u8]) -> Failure {
+        let said = words(text);
+        let why = if status == 400 && self.tls.is_none() && said.contains(SAID_BY_HTTPS) {
+            "it speaks TLS: is it https://?".to_owned()
+        } else if said.contains(SAID_OF_NO_USER) {
+            "it wants to know who asks: give user and password".to_owned()
+        } else {
+            format!("HTTP status {status}{said}")
+        };
+        Failure {
+            may_have_left: !is_refused(status),
+            is_of_token: status == 401 || said.contains(SAID_OF_OLD_TOKEN),
+            why,
+        }
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        let of_tls = match error {
+            Error::Other(error) => error.downcast_ref::<Broken>(),
+            _ => None,
+        };
+        match (&self.tls, of_tls, error) {
+            (Some(tls), Some(broken), _) => tls.failure(broken),
+            // Who wants TLS says nothing to who speaks without.
+            (None, _, Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                Failure::doubtful(
+                    "it ended the connection without an answer: does it want https://?",
+                )
+            }
+            _ => failure(error),
+        }
+    }
+}
+
+/// What a server of HTTPS says to who speaks HTTP.
+const SAID_BY_HTTPS: &str = "HTTPS server";
+/// What etcd says where users are asked for and none is named.
+const SAID_OF_NO_USER: &str = "user name is empty";
+/// What etcd says when users have changed since the token was given.
+const SAID_OF_OLD_TOKEN: &str = "revision of auth store is old";
+fn agent(limits: Limits, tls: Option<&Loaded>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -61,36 +224,12 @@ pub(super) fn agent(limits: Limits) -> Agent {
         .timeout_recv_response(Some(limits.answer))
         .timeout_recv_body(Some(limits.answer))
         .timeout_global(Some(limits.connect * 2 + limits.answer));
-    config.build().new_agent()
-}
-
-/// Posts `body` to `url`: the JSON that comes back with status 200.
-pub(super) fn post(agent: &Agent, url: &str, body: &Value) -> Result<Value, Failure> {
-    let sent = agent
-        .post(url)
-        .header("content-type", "application/json")
-        .send(body.to_string().as_bytes());
-    let mut answer = sent.map_err(|error| failure(&error))?;
-    let status = answer.status().as_u16();
-    let text = answer
-        .body_mut()
-        .with_config()
-        .limit(ANSWER_OCTETS_MAX)
-        .read_to_vec()
-        .map_err(|error| Failure::doubtful(format!("its answer: {error}")))?;
-    if status != 200 {
-        let why = format!("HTTP status {status}{}", words(&text));
-        return Err(Failure {
-            may_have_left: !is_refused(status),
-            why,
-        });
-    }
-    serde_json::from_slice(&text).map_err(|error| {
-        Failure::doubtful(format!(
-            "its answer is not etcd's ({error}){}",
-            words(&text)
-        ))
-    })
+    let Some(tls) = tls else {
+        return config.build().new_agent();
+    };
+    let connector = TcpConnector::default().chain(TlsConnector(Arc::clone(&tls.config)));
+    let config = config.https_only(true).build();
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
 /// Whether a request with this answer was certainly not carried out.
@@ -117,7 +256,7 @@ fn failure(error: &Error) -> Failure {
     };
     Failure {
         may_have_left: !certain,
-        why: error.to_string(),
+        ..Failure::certain(error.to_string())
     }
 }
 

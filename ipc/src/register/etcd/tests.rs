@@ -76,11 +76,25 @@ fn what_is_no_endpoint_is_refused_at_the_beginning() {
         "http://",
         "http://a:1/v3",
         "http://user:secret@a:1",
+        "https://",
+        "https://a:1/v3",
+        "https://user:secret@a:1",
     ] {
         let opened = EtcdRegister::open(&EtcdConfig::new(vec![url.to_owned()]));
         assert!(opened.is_err(), "{url}");
     }
     assert!(EtcdRegister::open(&EtcdConfig::new(Vec::new())).is_err());
+}
+
+#[test]
+fn a_password_goes_nowhere_in_the_clear() {
+    let mut config = EtcdConfig::new(vec!["http://127.0.0.1:2379".to_owned()]);
+    let password = zeroize::Zeroizing::new("sesame".to_owned());
+    config.user = Some(EtcdUser::new("rp".to_owned(), password));
+    let error = EtcdRegister::open(&config).unwrap_err().to_string();
+    assert!(error.contains("goes to https:// only"), "{error}");
+    let shown = format!("{error} {config:?}");
+    assert!(!shown.contains("sesame"), "{shown}");
 }
 
 #[test]

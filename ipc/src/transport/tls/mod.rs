@@ -9,6 +9,7 @@
 mod credentials;
 mod dial;
 mod door;
+pub(crate) mod files;
 mod moment;
 mod pair;
 mod refused;
@@ -16,9 +17,10 @@ mod stream;
 mod verifier;
 
 pub use super::tcp::Bound;
-pub use credentials::{About, CredentialError, CredentialFiles, Credentials};
+pub use credentials::{CredentialFiles, Credentials};
 pub use dial::{Dial, DialFailed};
 pub use door::TlsListener;
+pub use files::{About, CredentialError};
 pub use moment::Moment;
 pub use pair::{NotAPairName, PairName};
 pub use stream::TlsTransport;
