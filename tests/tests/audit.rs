@@ -335,6 +335,69 @@ fn a_round_that_was_not_compared_in_full_ends_the_standbys_role() {
     world.finish();
 }
 
+/// Before every round these records come, which the active never wrote.
+fn forge_before_each_round(world: &mut World, records: Vec<Written>) {
+    world.channel().forger = Some(Forger::new(move |kind, body| {
+        let read = record::parse_as(VERSION, kind, body);
+        if !matches!(read, Ok(Record::AuditMark { .. })) {
+            return untouched(kind, body);
+        }
+        [records.clone(), untouched(kind, body)].concat()
+    }));
+}
+
+#[test]
+fn a_shadow_that_differs_at_every_audit_is_begun_anew_ever_more_seldom() {
+    let mut world = idle(scenario());
+    let mut table = SecurityTable::default();
+    let security = PeerSecurity {
+        keys: PeerKeys::None,
+        ttl_security: Some(1),
+    };
+    let prefix = "10.0.0.2".parse().expect("a prefix");
+    table.set(prefix, security).expect("room");
+    let record = written(&Record::Security(table));
+    let pause_us = world.scenario.limits.resync_pause_us;
+    let mut last_us = 0;
+    for pauses in [0, 0, 1, 2, 4, 8] {
+        world.run_until("ready connections", World::all_ready);
+        let waited_us = world.now_us - last_us;
+        if last_us > 0 {
+            let longest_us = pauses * pause_us + 500_000;
+            let waits = pauses * pause_us..longest_us;
+            assert!(
+                waits.contains(&waited_us),
+                "{waited_us} us, {pauses} pauses"
+            );
+        }
+        // Each standby has a channel of its own.
+        let lost = world.speaker().counters().standby_lost;
+        forge_before_a_round(&mut world, vec![record.clone()]);
+        world.run_until("the audit to find it", |world| {
+            world.speaker().counters().standby_lost > lost
+        });
+        assert!(node_failed(&world));
+        last_us = world.now_us;
+    }
+    // Once nobody forges any more all is well again, after the last pause at the latest.
+    world.run_until("ready connections", World::all_ready);
+    world.fail_over();
+    world.peer.send_more(5_000);
+    world.finish();
+}
+
+#[test]
+fn a_connection_that_differs_at_every_audit_is_brought_anew_ever_more_seldom() {
+    let mut world = idle(scenario());
+    let id = first_connection(&world);
+    forge_before_each_round(&mut world, vec![written(&Record::Deleted { id })]);
+    // With a first pause of 1 s it is tried after 1, 3, 7, 15 and 31 s.
+    world.run_for(40_000_000);
+    let found = world.speaker().audits().mismatches;
+    assert_eq!(found, 6);
+    assert!(!node_failed(&world), "the others stay protected");
+}
+
 #[test]
 fn an_audit_that_is_not_answered_ends_the_standbys_role() {
     let mut world = idle(scenario());

@@ -3,7 +3,7 @@
 use crate::active::{Active, ActiveParts, NodeLimits};
 use crate::clock::Clock;
 use crate::event::NodeEvent;
-use crate::readiness::{Readiness, ReadinessHistory};
+use crate::readiness::{DownReason, Readiness, ReadinessHistory};
 use crate::record;
 use crate::shadow::{Shadow, ShadowError};
 use crate::takeover::{self, LeftBehind, TIMESTAMP_JUMP_MS};
@@ -318,12 +318,39 @@ impl Standby {
         into.append(&mut self.events);
     }
 
+    /// A claim has come to nothing because the register did not answer: the shadow is what was last heard, the active may have gone on
+    /// without it, and nobody takes over before the register says so.
+    pub fn claim_failed(&mut self, mono_us: u64) {
+        if !self.is_cut_off() {
+            self.course
+                .go_down(DownReason::RegisterUnavailable, mono_us);
+        }
+    }
+
+    /// The active is heard after all: it keeps the epoch, and the shadow is current again.
+    pub fn heard_again(&mut self, mono_us: u64) {
+        if self.is_cut_off() {
+            let before = match self.standing {
+                Standing::Joining => Readiness::None,
+                Standing::Syncing => Readiness::TcpInitialSync,
+                Standing::Paired | Standing::HandedOver => Readiness::Ready,
+            };
+            self.course.come_back(before, mono_us);
+        }
+    }
+
+    /// Whether it hears neither its active nor the register.
+    pub fn is_cut_off(&self) -> bool {
+        self.course.readiness() == Readiness::Down(DownReason::RegisterUnavailable)
+    }
+
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
-    /// How far it is as a standby: nothing while it joins, in its initial sync, ready once the register names it.
+    /// How far it is as a standby: nothing while it joins, in its initial sync, ready once the register names it, down while it is cut
+    /// off.
     pub fn node_history(&self) -> &ReadinessHistory {
         &self.course
     }

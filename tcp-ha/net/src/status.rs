@@ -42,7 +42,7 @@ pub struct Status {
     pub incarnation: String,
     /// The other node, while there is a session with one.
     pub peer: Option<String>,
-    /// Whether a death of the active would go unnoticed now.
+    /// Whether a death of the active would go unnoticed now. A standby says so only while it hears its active, or takes over.
     pub protected: bool,
     /// Why not.
     pub unprotected: Option<String>,

@@ -237,6 +237,38 @@ async fn a_whole_pair_goes_on_while_etcd_hangs_and_a_broken_one_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_hears_neither_its_active_nor_etcd_does_not_call_itself_protected() {
+    let (etcd, dir, first) = active("cut-off").await;
+    let address = IpAddr::from([10, 97, 0, 2]);
+    // The active is to be killed, so it is handed over to a process of its own.
+    let mut other = Standby::spawn(&dir.0.join("2"), address, Some(etcd.url()));
+    status(&first, |status| status.protected).await;
+    within(first.stack.switchover()).await.expect("a standby");
+    let standby = node("cut-off", 2, Begin::Standby, &dir, Some(&etcd)).await;
+    let told = status(&standby, |status| status.protected).await;
+    assert_eq!((told.role, told.unprotected), (Role::Standby, None));
+    assert!(told.peer.is_some());
+
+    etcd.stop();
+    other.kill();
+    // Its channel may end a little after its life.
+    let told = status(&standby, |status| {
+        !status.protected && status.peer.is_none()
+    })
+    .await;
+    assert_eq!(told.role, Role::Standby);
+    assert!(told.unprotected.expect("a reason").contains("cut off"));
+    let readiness = told.readiness.expect("a standby's");
+    assert_eq!(readiness.state, "down");
+    assert_eq!(readiness.reason, Some("register-unavailable"));
+    assert_eq!(readiness.downs["register-unavailable"].count, 1);
+
+    etcd.go_on();
+    let told = status(&standby, |status| status.role == Role::Active).await;
+    assert!(told.epoch > 3, "{}", told.epoch);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_host_holds_is_taken_only_by_the_operators_word_or_after_fencing() {
     let etcd = Etcd::start();
     let (there, here) = (dir("there"), dir("here"));

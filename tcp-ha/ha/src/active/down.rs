@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tcp_ha_engine::ConnectionId;
 
 /// The longest pause before another try, in first pauses.
-const PAUSES_MAX: u64 = 64;
+pub(super) const PAUSES_MAX: u64 = 64;
 
 /// Connections that are down for a reason of their own.
 #[derive(Default)]

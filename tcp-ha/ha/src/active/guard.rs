@@ -198,6 +198,7 @@ impl Active {
         };
         tracing::warn!(%reason, "unprotected");
         self.register_answered();
+        self.plan_renewal(mono_us, reason);
         self.node_down(reason);
         self.protection_down(reason);
         if matches!(self.guard, Guard::Pairing { .. }) {

@@ -19,8 +19,10 @@ use tcp_ha_engine::ConnectionId;
 /// One standby that joined or is joining.
 pub(super) struct StandbyLink {
     pub(super) session: Session,
-    /// Known once its Hello was accepted.
+    /// Known once its Hello was accepted, and its time has come.
     pub(super) remote: Option<Incarnation>,
+    /// Whose Hello was accepted before its time.
+    pub(super) waiting: Option<Incarnation>,
     pub(super) to_sync: VecDeque<ConnectionId>,
     pub(super) node_synced: bool,
     pub(super) established_us: u64,
@@ -110,6 +112,7 @@ impl Active {
         self.standby = Some(StandbyLink {
             session,
             remote: None,
+            waiting: None,
             to_sync: VecDeque::new(),
             node_synced: !self.node_sync,
             established_us: mono_us,
@@ -144,7 +147,12 @@ impl Active {
             link.heard_us = mono_us;
         }
         match event {
-            SessionEvent::Established { remote } => self.begin_sync(mono_us, remote.incarnation),
+            SessionEvent::Established { remote } => {
+                if let Some(link) = &mut self.standby {
+                    link.waiting = Some(remote.incarnation);
+                }
+                self.begin_sync_in_time(mono_us);
+            }
             SessionEvent::Acknowledged { epoch, from, lsn } => {
                 if self.log.acknowledge(lsn).is_ok() {
                     self.gate.acknowledge(epoch, from, lsn);
@@ -154,7 +162,8 @@ impl Active {
             }
             SessionEvent::Control(Control::Resign { cause, reason }) => {
                 tracing::info!(?cause, %reason, "the standby resigned");
-                let from = self.standby.as_ref().and_then(|link| link.remote);
+                let link = self.standby.as_ref();
+                let from = link.and_then(|link| link.remote.or(link.waiting));
                 self.lose_standby(mono_us, resignation(cause));
                 self.go_on_without(mono_us, from);
             }
@@ -176,7 +185,7 @@ impl Active {
         }
     }
 
-    fn begin_sync(&mut self, mono_us: u64, remote: Incarnation) {
+    pub(super) fn begin_sync(&mut self, mono_us: u64, remote: Incarnation) {
         tracing::info!(standby = %remote, connections = self.protected.len(), "a standby joins");
         if let Some(link) = &mut self.standby {
             link.remote = Some(remote);
@@ -224,6 +233,7 @@ impl Active {
 
     /// Heartbeats out, and judgement of the standby's silence and lag.
     pub(super) fn check_standby(&mut self, mono_us: u64) {
+        self.begin_sync_in_time(mono_us);
         let Some(link) = &mut self.standby else {
             return;
         };
@@ -250,7 +260,7 @@ impl Active {
                 DownReason::StandbySilent
             };
             self.lose_standby(mono_us, reason);
-        } else if syncing && slow && !self.register_silent {
+        } else if syncing && slow && link.waiting.is_none() && !self.register_silent {
             self.send_away(mono_us, DownReason::SyncTimedOut);
         }
     }

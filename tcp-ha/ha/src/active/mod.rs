@@ -15,6 +15,7 @@ mod guard;
 mod link;
 mod probation;
 mod protect;
+mod renewal;
 mod security;
 mod share;
 #[cfg(feature = "schema-v2")]
@@ -47,6 +48,7 @@ use link::StandbyLink;
 use probation::Probation;
 use protect::Protected;
 pub use protect::Protection;
+use renewal::Renewal;
 use share::Shares;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -70,7 +72,8 @@ pub struct NodeLimits {
     /// Octets of records of one connection that may be outstanding, and octets that one may hold when it is snapshot; beyond it that
     /// connection alone goes down.
     pub connection_octets: usize,
-    /// How long a connection that went down alone rests before it is tried again; the pause doubles each time, up to 64 fold.
+    /// How long a connection that went down alone rests before it is tried again, and a standby whose shadow audits gave up twice
+    /// before it is brought up to date; the pause doubles each time, up to 64 fold.
     pub resync_pause_us: u64,
     /// How long a standby may take to be brought up to date before it is given up.
     pub initial_sync_us: u64,
@@ -189,6 +192,7 @@ pub struct Active {
     /// The latest local time that was told.
     seen_us: u64,
     audit: Audit,
+    renewal: Renewal,
     /// Of sessions that are over.
     session_refusals: SessionRefusals,
     #[cfg(feature = "schema-v2")]
@@ -283,6 +287,7 @@ impl Active {
             register_silent: false,
             seen_us: mono_us,
             audit: Audit::default(),
+            renewal: Renewal::default(),
             session_refusals: SessionRefusals::default(),
             #[cfg(feature = "schema-v2")]
             trial: 0,

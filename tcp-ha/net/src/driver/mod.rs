@@ -355,7 +355,12 @@ impl Driver {
         let moment = moment();
         match &self.doing {
             Doing::Joining(joining) => status.unprotected = Some(joining.reason().to_owned()),
-            Doing::Standby(shadowing) => status.tell_standby(&shadowing.standby, moment),
+            Doing::Standby(shadowing) => {
+                status.tell_standby(&shadowing.standby, moment);
+                if self.channel.is_none() {
+                    status.peer = None;
+                }
+            }
             Doing::Active(active) => status.tell_active(active, moment),
             Doing::Ended => return self.last_words.clone().unwrap_or(status),
         }

@@ -201,6 +201,7 @@ impl Driver {
                 let alarm = matches!(shadowing.sign, Some(("silence", _)));
                 if alarm && shadowing.heard && !shadowing.standby.is_in_doubt() {
                     tracing::warn!("the active is heard again, and keeps the epoch");
+                    shadowing.standby.heard_again(monotonic_us());
                     shadowing.sign = None;
                     shadowing.told = false;
                     shadowing.unreachable_us = None;
@@ -229,6 +230,7 @@ impl Driver {
             );
         }
         let mono_us = monotonic_us();
+        shadowing.standby.claim_failed(mono_us);
         shadowing.retry_us = mono_us + RETRY_US;
         Turn {
             doing: Doing::Standby(shadowing),

@@ -3,14 +3,19 @@
 use super::{ConnectionStatus, Moment, ReadinessStatus, Role, Status};
 use tcp_ha_core::{Standby, Standing};
 
+/// What a standby says that hears neither its active nor the register.
+const CUT_OFF: &str = "cut off: neither the active nor the register is heard";
+
 impl Status {
     /// Adds what a standby says of itself at this moment.
     pub fn tell_standby(&mut self, standby: &Standby, moment: Moment) {
         self.role = Role::Standby;
         self.epoch = standby.epoch().0;
         self.peer = Some(standby.remote().to_string());
-        self.protected = standby.standing() == Standing::Paired;
+        // What is held is current only while the pair is whole.
+        self.protected = standby.standing() == Standing::Paired && !standby.is_cut_off();
         self.unprotected = match standby.standing() {
+            _ if standby.is_cut_off() => Some(CUT_OFF.to_owned()),
             Standing::Joining => Some("joining".to_owned()),
             Standing::Syncing => Some("initial sync".to_owned()),
             Standing::Paired | Standing::HandedOver => None,
