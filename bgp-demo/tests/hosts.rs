@@ -35,5 +35,7 @@ fn two_hosts_survive_every_cut_and_are_silent_without_etcd_and_each_other() {
     let silences = hosts["silences"].as_array().expect("silences");
     assert_eq!(silences.len(), 4, "{said}");
     assert!(silences.iter().all(|it| it["frames"] == 0), "{said}");
-    assert!(hosts["changes_of_speaker"].as_u64() > Some(0), "{said}");
+    assert!(hosts["changes_of_active"].as_u64() > Some(0), "{said}");
+    assert!(hosts["order"]["right"].as_u64() > Some(0), "{said}");
+    assert_eq!(hosts["order"]["wrong"].as_u64(), Some(0), "{said}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::churn::Churn;
 use super::daemons::{self, Words};
 use super::error::{At, LabError, Result};
-use super::hosts::{self, HostsReport};
+use super::hosts;
 use super::options::LabOptions;
 use super::progress::Progress;
 use super::random::Random;
@@ -126,10 +126,8 @@ fn play(
     let our_table = stage.our_full_table()?;
     let noticed = stage.pair.noticed();
     let panics = stage.pair.panics();
-    let register = with_hosts
-        .is_some()
-        .then(HostsReport::changes)
-        .transpose()?;
+    let hosts = stage.hosts.as_mut();
+    let history = hosts.map(|it| it.history(directory)).transpose()?;
     let (plan, announced) = (stage.plan.clone(), std::sync::Arc::clone(&stage.announced));
     let captured = stage.take_down()?;
     progress.say("judging the capture");
@@ -148,7 +146,7 @@ fn play(
         changes,
         captured: &captured,
         panics,
-        hosts: with_hosts.zip(register),
+        hosts: with_hosts.zip(history),
         length: progress.elapsed(),
     })?;
     if let Some(target) = &options.capture {

@@ -9,7 +9,7 @@ use pcaps::check::Verdict as WireVerdict;
 use super::churn::Announced;
 use super::daemons::Words;
 use super::error::Result;
-use super::hosts::{HostsPlayed, HostsReport};
+use super::hosts::{History, HostsPlayed, HostsReport, Limits};
 use super::judge::{self, CutMoment, FirstWords, ToldCounts, ToldReport, compare, first_words};
 use super::network::TAPS;
 use super::options::LabOptions;
@@ -53,8 +53,8 @@ pub(crate) struct Found<'a> {
     pub(crate) captured: &'a Captured,
     /// Panics of route processors, a line each.
     pub(crate) panics: Vec<String>,
-    /// The rounds with two hosts, and how often the active changed in the register.
-    pub(crate) hosts: Option<(HostsPlayed, (u64, u64))>,
+    /// The rounds with two hosts, and the history of the register.
+    pub(crate) hosts: Option<(HostsPlayed, History)>,
     /// Length of the run.
     pub(crate) length: Duration,
 }
@@ -69,9 +69,12 @@ pub(crate) fn conclude(found: Found<'_>) -> Result<Report> {
     let words = first_words(taps, found.plan, &moments)?;
     let (wire, told) = judge::wire(&found.captured.wire, found.plan, &moments, found.announced)?;
     let hosts = match &found.hosts {
-        Some((played, changes)) => {
-            let hold_time = Duration::from_secs(found.options.hold_time.into());
-            Some(HostsReport::new(played, *changes, taps, hold_time)?)
+        Some((played, history)) => {
+            let limits = Limits {
+                hold_time: Duration::from_secs(found.options.hold_time.into()),
+                hold_limit: Duration::from_millis(found.options.hold_limit_ms),
+            };
+            Some(HostsReport::new(played, history, taps, limits)?)
         }
         None => None,
     };

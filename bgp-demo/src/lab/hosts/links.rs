@@ -77,6 +77,8 @@ impl Links {
             without_ipv6(bridge)?;
             run("ip", &["link", "set", bridge, "up"])?;
         }
+        // The laboratory itself reads the register.
+        batch(&[], &format!("addr add 10.98.0.1/24 dev {MANAGEMENT}\n"))?;
         for (host, namespace) in NAMESPACES.iter().enumerate() {
             run("ip", &["netns", "add", namespace])?;
             for cable in Cable::ALL {

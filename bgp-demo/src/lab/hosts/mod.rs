@@ -4,23 +4,29 @@
 mod etcd;
 mod links;
 mod register;
+mod reigns;
 mod report;
 mod rounds;
 mod silence;
 mod speakers;
+mod witness;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::child;
 use super::error::{At, Result};
+use super::network::TAPS;
 use super::node::program;
 use super::sandbox::RUN;
 
 pub(crate) use etcd::Etcds;
 pub(crate) use links::{Links, NAMESPACES, PEERS_DEVICE};
-pub(crate) use report::HostsReport;
+pub(crate) use register::History;
+pub(crate) use report::{HostsReport, Limits};
 pub(crate) use rounds::{HostsPlayed, play};
+
+use witness::Witness;
 
 /// The key of the register.
 const KEY: &str = "/tcp-ha/lab/register";
@@ -38,6 +44,7 @@ pub(crate) struct Hosts {
     pub(crate) links: Links,
     /// The members of etcd.
     pub(crate) etcds: Etcds,
+    witness: Witness,
 }
 
 impl Hosts {
@@ -48,6 +55,7 @@ impl Hosts {
     pub(crate) fn build(run: &Path, binaries: Option<&Path>) -> Result<Self> {
         let links = Links::build()?;
         let etcds = Etcds::start(run)?;
+        let witness = Witness::start()?;
         let directory = certificates().display().to_string();
         let active_rp = program("active-rp", binaries)?.display().to_string();
         let order = ["certificates", "--pair", PAIR, "--directory", &directory];
@@ -56,7 +64,21 @@ impl Hosts {
             let directory = directory_of(host);
             std::fs::create_dir_all(&directory).at(directory.display())?;
         }
-        Ok(Self { links, etcds })
+        Ok(Self {
+            links,
+            etcds,
+            witness,
+        })
+    }
+
+    /// Ends the looking at the register, and reads its history; the logs of the route processors are in `run`.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub(crate) fn history(&mut self, run: &Path) -> Result<History> {
+        let sights = self.witness.stop()?;
+        let [one, other] = TAPS.map(|name| run.join(format!("{name}.log")));
+        History::read(&sights, [&one, &other])
     }
 }
 

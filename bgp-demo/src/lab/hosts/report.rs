@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::register::changes_of_active;
+use super::register::History;
+use super::reigns::{self, Order};
 use super::rounds::HostsPlayed;
 use super::speakers::Speakers;
 use crate::lab::error::Result;
@@ -24,14 +25,12 @@ pub(crate) struct HostsReport {
     pub(crate) silences: Vec<SilenceReport>,
     /// How long the silences took, seconds.
     pub(crate) silences_s: f64,
-    /// Entries of the register, and changes of the active in it.
+    /// Entries of the register.
     pub(crate) epochs: u64,
-    /// See `epochs`.
+    /// Changes of the active's host in it.
     pub(crate) changes_of_active: u64,
-    /// Changes of the speaker in the captures of both hosts' ports.
-    pub(crate) changes_of_speaker: u64,
-    /// Frames of both.
-    pub(crate) frames: u64,
+    /// Every frame of both hosts, against the register.
+    pub(crate) order: Order,
     /// What speaks against a pass.
     pub(crate) against: Vec<String>,
 }
@@ -60,6 +59,15 @@ pub(crate) struct SilenceReport {
     pub(crate) spoke_after_ms: Option<f64>,
 }
 
+/// What the route processors were told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// BGP's.
+    pub(crate) hold_time: Duration,
+    /// So long an active may hold frames back: none that was backed comes later.
+    pub(crate) hold_limit: Duration,
+}
+
 impl HostsReport {
     /// Judges what was played by what each host sent.
     ///
@@ -67,9 +75,9 @@ impl HostsReport {
     /// A capture or the register cannot be read.
     pub(crate) fn new(
         played: &HostsPlayed,
-        changes: (u64, u64),
+        history: &History,
         taps: [&Path; 2],
-        hold_time: Duration,
+        limits: Limits,
     ) -> Result<Self> {
         let speakers = Speakers::read(taps)?;
         let mut times: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
@@ -94,7 +102,7 @@ impl HostsReport {
             if frames > 0 {
                 against.push(format!("silence ({kind}): {frames} frames at {from}"));
             }
-            if spoke.is_none_or(|after| after >= hold_time) {
+            if spoke.is_none_or(|after| after >= limits.hold_time) {
                 against.push(format!("silence ({kind}): no word within the hold time"));
             }
             if !silence.shown {
@@ -108,33 +116,19 @@ impl HostsReport {
             }
         });
         let silences = silences.collect();
-        let (changes_of_active, epochs) = changes;
-        let changes_of_speaker = speakers.changes();
-        if changes_of_speaker > changes_of_active {
-            against.push(format!(
-                "two speakers: {changes_of_speaker} changes of the speaker at the hosts' ports, {changes_of_active} of the active in \
-                 the register"
-            ));
-        }
+        let mut order = reigns::judge(speakers.frames(), &history.reigns, limits.hold_limit);
+        let changes_of_active = history.reigns.len().saturating_sub(1) as u64;
+        against.append(&mut order.told);
         Ok(Self {
             rounds,
             rounds_s: played.times[0].as_secs_f64(),
             silences,
             silences_s: played.times[1].as_secs_f64(),
-            epochs,
+            epochs: history.epochs,
             changes_of_active,
-            changes_of_speaker,
-            frames: speakers.frames(),
+            order,
             against,
         })
-    }
-
-    /// Reads the register's history, while etcd still runs.
-    ///
-    /// # Errors
-    /// etcd does not tell.
-    pub(crate) fn changes() -> Result<(u64, u64)> {
-        changes_of_active()
     }
 }
 
@@ -167,8 +161,16 @@ impl fmt::Display for HostsReport {
         }
         writeln!(
             f,
-            "speakers: {} changes in {} frames of both hosts, {} changes of the active in {} epochs of the register",
-            self.changes_of_speaker, self.frames, self.changes_of_active, self.epochs
+            "speakers: {} of {} frames of both hosts in an epoch of their host and in its order; {} changes of the active in {} epochs, each \
+             known to {:.0} ms (median; at most {:.0}); {} frames after a change and before the next one's first word, at most {:.1} ms",
+            self.order.right,
+            self.order.right + self.order.wrong,
+            self.changes_of_active,
+            self.epochs,
+            self.order.span_median_ms,
+            self.order.span_max_ms,
+            self.order.late,
+            self.order.latest_ms,
         )
     }
 }
