@@ -308,6 +308,12 @@ impl<F> Gate<F> {
         self.queue.front().map(|(lsn, _)| *lsn)
     }
 
+    /// LSN of the frame that was queued last.
+    #[must_use]
+    pub fn tail(&self) -> Option<Lsn> {
+        self.queue.back().map(|(lsn, _)| *lsn)
+    }
+
     /// Frames queued.
     #[must_use]
     pub fn len(&self) -> usize {

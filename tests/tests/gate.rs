@@ -160,3 +160,25 @@ fn i8_no_promise_is_made_while_nobody_knows_who_speaks() {
     });
     assert!(world.speaker_mut().take_backed());
 }
+
+#[test]
+fn nothing_is_sent_again_that_waits_in_the_gate() {
+    let mut world = World::paired(Scenario {
+        octets: 2_000_000,
+        ..Scenario::default()
+    });
+    let sent_again = |world: &World| {
+        let counters = world.speaker().engine().counters();
+        (counters.retransmits, counters.tail_loss_probes)
+    };
+    world.run_for(20_000);
+    let before = sent_again(&world);
+    for _ in 0..5 {
+        hold(&mut world, true);
+        world.run_for(60_000);
+        hold(&mut world, false);
+        world.run_for(20_000);
+    }
+    assert_eq!(sent_again(&world), before);
+    world.finish();
+}

@@ -10,6 +10,7 @@ use crate::checkpoint::{
 use crate::config::{Config, ConnectionOptions, ReceiveMode};
 use crate::congestion::Growth;
 use crate::counters::Counters;
+use crate::departures::Departures;
 use crate::effects::{CloseCause, Effects, Envelope};
 use crate::four_tuple::FourTuple;
 use crate::ids::ConnectionId;
@@ -45,6 +46,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) departures: &'a Departures,
     pub(crate) fx: &'a mut Effects,
 }
 

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Context};
 use crate::counters::Counters;
 use crate::demux::Demux;
+use crate::departures::Departures;
 use crate::effects::{Effects, Event};
 use crate::error::Error;
 use crate::ids::ConnectionId;
@@ -43,6 +44,7 @@ pub struct Engine {
     demux: Demux,
     timers: TimerQueue,
     counters: Counters,
+    departures: Departures,
     dirty: Vec<ConnectionId>,
     next_id: u64,
     half_open: usize,
@@ -64,6 +66,7 @@ impl Engine {
             connections: BTreeMap::new(),
             timers: TimerQueue::default(),
             counters: Counters::default(),
+            departures: Departures::default(),
             dirty: Vec::new(),
             next_id: 1,
             half_open: 0,
@@ -113,6 +116,7 @@ impl Engine {
             now,
             config: &self.config,
             counters: &mut self.counters,
+            departures: &self.departures,
             fx: &mut *fx,
         };
         let result = act(connection, &mut ctx);

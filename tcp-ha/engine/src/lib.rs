@@ -38,6 +38,7 @@ mod connection;
 mod cookie;
 mod counters;
 mod demux;
+mod departures;
 mod effects;
 mod engine;
 mod error;

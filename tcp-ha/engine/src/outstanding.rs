@@ -99,6 +99,11 @@ impl Outstanding {
         self.segments.front()
     }
 
+    /// The last record.
+    pub(crate) fn tail(&self) -> Option<&Sent> {
+        self.segments.back()
+    }
+
     /// Index of the record that holds `position`, or of the next one.
     fn index_of(&self, position: u64) -> usize {
         self.segments.partition_point(|sent| sent.end <= position)

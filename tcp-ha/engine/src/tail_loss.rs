@@ -2,6 +2,7 @@
 //! before the timeout, and its ACK tells what was lost (RFC 8985 section 8).
 
 use crate::connection::{Connection, Context};
+use crate::departures::Whereabouts;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -54,21 +55,41 @@ impl Connection {
             .timers
             .retransmit
             .map_or(Duration::MAX, |at| at.saturating_since(now));
+        self.probe_interval().min(until_rto)
+    }
+
+    fn probe_interval(&self) -> Duration {
         let Some(srtt) = self.rtt.srtt else {
-            return until_rto.min(self.rtt.rto);
+            return self.rtt.rto;
         };
         let slack = if self.outstanding.len() == 1 {
             self.recovery.rto_min
         } else {
             SLACK
         };
-        (srtt * 2 + slack).min(until_rto)
+        srtt * 2 + slack
+    }
+
+    /// When the last segment should be probed for, where a gate has held it back and that is later than now: its PTO begins when it
+    /// has left the node.
+    fn probe_due(&self, ctx: &Context<'_>) -> Option<Instant> {
+        let built = self.outstanding.tail()?.sent_at;
+        let left = match ctx.departures.of(built) {
+            Whereabouts::Left(at) if at == built => return None,
+            Whereabouts::Left(at) => at,
+            Whereabouts::Held => ctx.now,
+        };
+        Some(left + self.probe_interval()).filter(|due| *due > ctx.now)
     }
 
     /// The probe timer fired: a new segment leaves where there is one, else the last again.
     pub(crate) fn on_probe_timeout(&mut self, ctx: &mut Context<'_>) {
         self.recovery.tail.timer = None;
         if self.recovery.tail.end.is_some() || self.outstanding.is_empty() {
+            return;
+        }
+        if let Some(due) = self.probe_due(ctx) {
+            self.recovery.tail.timer = Some(due);
             return;
         }
         // On a short path a lone new segment would wait many round trips for the receiver's

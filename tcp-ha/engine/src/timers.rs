@@ -2,6 +2,7 @@
 
 use crate::checkpoint::TimersState;
 use crate::connection::{Connection, Context};
+use crate::departures::Whereabouts;
 use crate::effects::CloseCause;
 use crate::state::{Opener, State};
 use crate::time::Instant;
@@ -158,6 +159,11 @@ impl Connection {
 
     /// RFC 6298 (5.4) to (5.6), RFC 9293 3.8.3.
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
+        if self.is_head_held(ctx) {
+            let rto = self.rtt.backed_off(self.recovery.backoff, ctx.config);
+            self.timers.retransmit = Some(ctx.now + rto);
+            return;
+        }
         let limit = match (self.state(), self.identity.opener) {
             (State::SynSent, _) => ctx.config.syn_retries,
             (State::SynReceived, Opener::Passive(_)) => ctx.config.syn_ack_retries,
@@ -178,6 +184,12 @@ impl Connection {
         self.passing.hold_until = None;
         self.enter_loss(ctx.now);
         self.suspect_path(ctx);
+    }
+
+    /// The first unacknowledged segment has not left the node: nobody can have acknowledged it.
+    fn is_head_held(&self, ctx: &Context<'_>) -> bool {
+        let head = self.outstanding.head();
+        head.is_some_and(|head| ctx.departures.of(head.sent_at) == Whereabouts::Held)
     }
 
     /// The peer took its window back and still answers: what is sent again are probes then

@@ -617,5 +617,6 @@ impl World {
             self.fly(at, frame.octets().to_vec());
             active.recycle(frame);
         }
+        active.transmitted(self.now_us);
     }
 }

@@ -43,6 +43,7 @@ impl Engine {
             now,
             config: &self.config,
             counters: &mut self.counters,
+            departures: &self.departures,
             fx: &mut *fx,
         };
         connection.emit_syn(&mut ctx);
@@ -136,6 +137,7 @@ impl Engine {
             now,
             config: &self.config,
             counters: &mut self.counters,
+            departures: &self.departures,
             fx,
         };
         connection.take_syn(&ctx, syn);

@@ -267,6 +267,7 @@ impl Engine {
             now,
             config: &self.config,
             counters: &mut self.counters,
+            departures: &self.departures,
             fx,
         };
         let mut connection = Connection::new(&ctx, id, tuple, opener, timestamp_offset, options);

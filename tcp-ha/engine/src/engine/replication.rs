@@ -119,6 +119,13 @@ impl Engine {
         })
     }
 
+    /// All segments that were built until `built` have left the node, at `left` at the latest. A node that holds segments back until
+    /// they are backed says so after each time that it lets some go: no probe and no timeout is due to what the peer cannot have. A node
+    /// that never says so holds nothing back.
+    pub fn note_departure(&mut self, built: Instant, left: Instant) {
+        self.departures.note(built, left);
+    }
+
     /// The id of the next connection.
     pub fn next_id(&self) -> ConnectionId {
         ConnectionId(self.next_id)

@@ -48,6 +48,7 @@ impl Active {
                 self.counters.gate_full += 1;
             }
         }
+        self.departing.queued(lsn, now, &self.gate);
         self.note_course();
     }
 

@@ -2,14 +2,15 @@
 //!
 //! The caller drives it in turns. In each turn it hands over what is there (`ipc_*` first, so that acknowledgements open the gate
 //! before anything new is built; then frames, the daemon's calls, timers), calls [`Active::close_batch`], writes
-//! [`Active::ipc_outgoing`] to the standby, and transmits what [`Active::release`] gives. Everything between two calls of `close_batch` is one
-//! batch: one transaction for the standby. No frame can be had but through `release` (I1).
+//! [`Active::ipc_outgoing`] to the standby, transmits what [`Active::release`] gives, and says so ([`Active::transmitted`]). Everything
+//! between two calls of `close_batch` is one batch: one transaction for the standby. No frame can be had but through `release` (I1).
 
 mod announcing;
 mod audit;
 mod backing;
 mod batch;
 mod course;
+mod departing;
 mod down;
 mod guard;
 mod link;
@@ -36,6 +37,7 @@ use crate::takeover::timestamp_base;
 use announcing::Announcing;
 use audit::Audit;
 use backing::Backing;
+use departing::Departing;
 use down::Resting;
 use guard::Guard;
 use ipc::batch::BatchBuilder;
@@ -151,6 +153,7 @@ pub struct Active {
     batch: BatchBuilder,
     fx: Effects,
     frames: Frames,
+    departing: Departing,
     dirty: Vec<ConnectionId>,
     neighbours: Vec<(std::net::IpAddr, tcp_ha_link::LinkAddress)>,
     protected: BTreeMap<ConnectionId, Protected>,
@@ -259,6 +262,7 @@ impl Active {
             batch: BatchBuilder::new(),
             fx: Effects::default(),
             frames: Frames::default(),
+            departing: Departing::default(),
             dirty: Vec::new(),
             neighbours: Vec::new(),
             protected: BTreeMap::new(),

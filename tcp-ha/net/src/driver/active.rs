@@ -160,7 +160,7 @@ impl Driver {
                 active.confirm();
             }
             let Some(frame) = active.release() else {
-                return;
+                break;
             };
             if let Err(error) = self.device.transmit(&frame)
                 && error.kind() != io::ErrorKind::WouldBlock
@@ -169,6 +169,7 @@ impl Driver {
             }
             active.recycle(frame);
         }
+        active.transmitted(monotonic_us());
     }
 
     /// Answers who waits for what the gate now lets out.
