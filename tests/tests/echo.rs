@@ -96,7 +96,7 @@ const TAPS: [&str; 2] = ["rp0", "rp1"];
 impl<'l> Pair<'l> {
     fn start(lab: &'l Lab, program: PathBuf) -> Pair<'l> {
         let first = lab.node(&program, TAPS[0], 0);
-        wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+        wait_for("cold start", 60, || lab.said(0).contains("active in epoch"));
         let second = lab.node(&program, TAPS[1], 1);
         Pair {
             lab,
@@ -140,7 +140,7 @@ impl<'l> Pair<'l> {
     fn kill(&mut self) {
         let active = self.active().expect("a protected pair");
         self.nodes[active].1.signal("KILL");
-        wait_for("takeover", 10, || {
+        wait_for("takeover", 60, || {
             self.active().is_some_and(|now| now != active)
         });
     }
@@ -164,13 +164,13 @@ fn echo_survives_kills_with_100_mb_each_way() {
     for round in 0..3 {
         let reached = round * 30 * MIB;
         client.allow(reached + MIB);
-        wait_for("protection", 30, || pair.is_protected());
+        wait_for("protection", 60, || pair.is_protected());
         client.allow(reached + 30 * MIB);
         wait_for("progress", 60, || {
             pair.supervise();
             came_back(&lab) > reached + 5 * MIB
         });
-        wait_for("protection", 30, || pair.is_protected());
+        wait_for("protection", 60, || pair.is_protected());
         pair.kill();
     }
     client.allow(u64::MAX);
@@ -188,18 +188,18 @@ fn a_resumed_active_is_silent_and_the_survivor_unharmed() {
     random_file(&lab, 60);
     let echo = built("echo-that-closes");
     let speaker = lab.node(&echo, "rp0", 0);
-    wait_for("cold start", 10, || lab.said(0).contains("ColdStart"));
+    wait_for("cold start", 60, || lab.said(0).contains("ColdStart"));
     let _backup = lab.node(&echo, "rp1", 1);
     let mut client = Netcat::start(&lab);
     client.allow(MIB);
-    wait_for("ready connection", 20, || {
+    wait_for("ready connection", 60, || {
         lab.said(0).contains("readiness: Ready")
     });
     client.allow(20 * MIB);
     wait_for("progress", 60, || came_back(&lab) > 5 * MIB);
-    wait_for("a pair", 20, || lab.paired());
+    wait_for("a pair", 60, || lab.paired());
     speaker.signal("STOP");
-    wait_for("takeover", 10, || lab.said(1).contains("TakeOver"));
+    wait_for("takeover", 60, || lab.said(1).contains("TakeOver"));
     client.allow(30 * MIB);
     wait_for("progress at the survivor", 60, || {
         came_back(&lab) == 30 * MIB
@@ -211,20 +211,20 @@ fn a_resumed_active_is_silent_and_the_survivor_unharmed() {
         .args(["-i", "rp0", "-Q", "in", "-U", "-n", "-w"])
         .arg(&capture);
     let mut tcpdump = Process(tcpdump.spawn().expect("tcpdump: apt-get install tcpdump"));
-    wait_for("capture", 10, || {
+    wait_for("capture", 60, || {
         fs::metadata(&capture).is_ok_and(|meta| meta.len() >= 24)
     });
     client.allow(u64::MAX);
     wait_for("load", 60, || came_back(&lab) > 31 * MIB);
     speaker.signal("CONT");
-    wait_for("the daemon's closing", 10, || {
+    wait_for("the daemon's closing", 60, || {
         lab.said(0).contains("closed 1 connections")
     });
-    wait_for("the fence", 10, || lab.said(0).contains("Fenced"));
+    wait_for("the fence", 60, || lab.said(0).contains("Fenced"));
     wait_for("end of the client", 120, || client.has_ended());
     assert_eq!(digest(&lab, "in"), digest(&lab, "out"));
     tcpdump.signal("INT");
-    wait_for("end of the capture", 10, || {
+    wait_for("end of the capture", 60, || {
         tcpdump.0.try_wait().expect("a child").is_some()
     });
     let captured = fs::read(&capture).expect("a capture");
@@ -241,7 +241,7 @@ fn a_removed_socket_is_bound_again_and_a_standby_joins() {
     let lab = Lab::new();
     let echo = built("examples/echo");
     let _speaker = lab.node(&echo, "rp0", 0);
-    wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+    wait_for("cold start", 60, || lab.said(0).contains("active in epoch"));
     let sockets = || -> Vec<_> {
         let entries = fs::read_dir(lab.register()).expect("a register");
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -249,12 +249,12 @@ fn a_removed_socket_is_bound_again_and_a_standby_joins() {
             .filter(|path| path.extension().is_some_and(|end| end == "sock"))
             .collect()
     };
-    wait_for("the socket", 10, || !sockets().is_empty());
+    wait_for("the socket", 60, || !sockets().is_empty());
     for socket in sockets() {
         fs::remove_file(socket).expect("a socket that can be removed");
     }
     let _backup = lab.node(&echo, "rp1", 1);
-    wait_for("a pair", 20, || lab.paired());
+    wait_for("a pair", 60, || lab.paired());
     assert!(
         lab.said(0).contains("socket was removed"),
         "{}",
@@ -267,9 +267,9 @@ fn a_device_that_cannot_be_had_is_one_clear_line() {
     let lab = Lab::new();
     let echo = built("examples/echo");
     let _speaker = lab.node(&echo, "rp0", 0);
-    wait_for("cold start", 10, || lab.said(0).contains("active in epoch"));
+    wait_for("cold start", 60, || lab.said(0).contains("active in epoch"));
     let mut second = lab.node(&echo, "rp0", 1);
-    wait_for("its end", 10, || {
+    wait_for("its end", 60, || {
         second.0.try_wait().expect("a child").is_some()
     });
     let said = lab.said(1);

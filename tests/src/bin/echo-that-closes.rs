@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A busy machine must neither unmake the pair just before it is cut, nor cut it by itself.
     config.limits.hold_limit_us = 2_000_000;
     config.limits.heartbeat_us = 20_000;
-    config.limits.misses = 15;
+    config.limits.misses = 100;
     config.addresses = vec![(ip, prefix.parse()?)];
     let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
     let (stack, mut events) = Stack::start(config).await?;
