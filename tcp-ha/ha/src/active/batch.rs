@@ -14,6 +14,7 @@ impl Active {
         self.seen_us = mono_us;
         let now = self.clock.now(mono_us);
         self.settle_events(now);
+        let has_segments = self.fx.segments().len() > 0;
         for segment in self.fx.segments() {
             self.host.send_segment(
                 now,
@@ -48,7 +49,7 @@ impl Active {
                 self.counters.gate_full += 1;
             }
         }
-        self.departing.queued(lsn, now, &self.gate);
+        self.departing.closed(lsn, now, has_segments, &self.gate);
         self.note_course();
     }
 

@@ -14,11 +14,20 @@ const BATCHES_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct Departing {
     batches: VecDeque<(Lsn, Instant)>,
+    /// Until then, segments were built whose frames are nowhere: no neighbour was known, or the gate was full. The timers of the
+    /// connections repair that, as they do any other loss.
+    nowhere: Option<Instant>,
 }
 
 impl Departing {
-    /// The batch `lsn` was closed at `now`.
-    pub(super) fn queued(&mut self, lsn: Lsn, now: Instant, gate: &Gate<Frame>) {
+    /// The batch `lsn` was closed at `now`, with segments or without.
+    pub(super) fn closed(
+        &mut self,
+        lsn: Lsn,
+        now: Instant,
+        has_segments: bool,
+        gate: &Gate<Frame>,
+    ) {
         if gate.is_fenced() {
             self.batches.clear();
         } else if gate.tail() == Some(lsn) {
@@ -27,13 +36,18 @@ impl Departing {
                 self.batches.pop_front();
             }
             self.batches.push_back((lsn, now));
+        } else if has_segments {
+            match self.batches.back_mut() {
+                Some((_, closed)) => *closed = now,
+                None => self.nowhere = Some(now),
+            }
         }
     }
 
     /// When the last batch was closed that has no frame left in the gate, whose head is of `head`; each is told once.
     fn left(&mut self, head: Option<Lsn>) -> Option<Instant> {
         let gone = |lsn: Lsn| head.is_none_or(|head| lsn < head);
-        let mut left = None;
+        let mut left = self.nowhere.take();
         while let Some((_, closed)) = self.batches.pop_front_if(|(lsn, _)| gone(*lsn)) {
             left = Some(closed);
         }
@@ -67,5 +81,20 @@ mod tests {
         assert_eq!(departing.left(Some(Lsn(7))), None);
         assert_eq!(departing.left(None), Some(at(30)));
         assert_eq!(departing.left(None), None);
+    }
+
+    #[test]
+    fn segments_whose_frames_are_nowhere_are_not_held() {
+        let at = Instant::from_micros;
+        let gate = Gate::new(ipc::Incarnation::from_bytes([1; 16]), 4);
+        let mut departing = Departing::default();
+        departing.closed(Lsn(1), at(10), false, &gate);
+        assert_eq!(departing.left(None), None, "nothing was built");
+        departing.closed(Lsn(2), at(20), true, &gate);
+        assert_eq!(departing.left(None), Some(at(20)));
+        departing.batches.push_back((Lsn(3), at(30)));
+        departing.closed(Lsn(4), at(40), true, &gate);
+        assert_eq!(departing.left(Some(Lsn(3))), None, "batch 3 is held");
+        assert_eq!(departing.left(None), Some(at(40)));
     }
 }
