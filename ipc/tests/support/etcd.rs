@@ -87,9 +87,22 @@ impl Etcd {
         }
     }
 
-    /// It hangs.
+    /// It hangs: none of its threads runs any more when this returns.
     pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.child.as_ref().expect("it runs").id());
+        let stands = |stat: String| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        eventually("etcd to stop", || {
+            let mut threads = std::fs::read_dir(&threads).unwrap();
+            let stat =
+                |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat"));
+            threads
+                .all(|thread| stat(thread.unwrap()).is_ok_and(stands))
+                .then_some(())
+        });
     }
 
     /// It goes on.

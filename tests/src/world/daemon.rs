@@ -252,7 +252,7 @@ impl Daemon {
             return;
         }
         // A peer that has forgotten a signed connection cannot reset it: its end may be long in coming.
-        let signed = self.scenario.signing == Signing::Ao;
+        let signed = self.scenario.signing != Signing::None;
         let engine = active.engine();
         let infos = engine.connections().filter_map(|id| engine.connection(id));
         let there = infos
