@@ -88,7 +88,8 @@ fn tcp(dice: &mut Dice) -> Config {
         fin_wait_2_limit: millis(60_000),
         max_retransmits: 60,
         syn_retries: 20,
-        syn_ack_retries: 20,
+        // Ten seconds at most: what an old SYN half opened is over before the bound of liveness.
+        syn_ack_retries: 10,
         mtu: dice.pick(&[1_280, 1_500]),
         timestamps: !dice.one_in(4),
         sack: !dice.one_in(4),
