@@ -130,10 +130,7 @@ pub async fn our_serve(
 ) -> io::Result<Seen> {
     let register = std::env::temp_dir().join(format!("tcp-ha-bench-{}", std::process::id()));
     std::fs::create_dir_all(&register)?;
-    let device = DeviceConfig {
-        kind: DeviceKind::Tap,
-        name: tap.to_owned(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Tap, tap);
     let mut config = StackConfig::new("bench", device, register.clone());
     config.begin = Begin::Active;
     config.addresses = vec![(address, 24)];

@@ -49,10 +49,7 @@ fn address(low: u8) -> IpAddr {
 }
 
 async fn node(place: &Place<'_>, name: &str, own: u8, peers: &[u8], originate: &str) -> Node {
-    let device = DeviceConfig {
-        kind: DeviceKind::Memory,
-        name: place.segment.to_owned(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Memory, place.segment);
     let mut config = StackConfig::new(name, device, place.register.0.clone());
     config.begin = place.begin;
     config.mac = LinkAddress([2, 0, 0x5e, 0, 1, own]);

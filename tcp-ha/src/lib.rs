@@ -12,7 +12,7 @@
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
 //! # async fn serve() -> std::io::Result<()> {
-//! let device = DeviceConfig { kind: DeviceKind::Tap, name: "rp0".to_owned() };
+//! let device = DeviceConfig::new(DeviceKind::Tap, "rp0");
 //! let mut config = StackConfig::new("a", device, "/run/rp".into());
 //! config.addresses = vec![([10, 0, 0, 1].into(), 24)];
 //! let (stack, _events) = Stack::start(config).await?;

@@ -40,7 +40,8 @@ pub(super) fn check(mut settings: Settings) -> Result<Config, ConfigError> {
     let status = need.of(settings.status, "node", "status", "--status")?;
     check_socket(&status)?;
     let device_name = need.of(settings.device_name, "device", "name", "--device")?;
-    let device = device(settings.device_kind, device_name)?;
+    let mut device = device(settings.device_kind, device_name)?;
+    device.offload = settings.offload.unwrap_or(true);
     let mac = need.of(settings.mac, "interface", "mac", "--mac")?;
     let addresses = need.of(settings.addresses, "interface", "addresses", "--address")?;
     let interface = Interface {
@@ -216,10 +217,7 @@ fn device(kind: Option<Given<String>>, name: Given<String>) -> Result<DeviceConf
             name.value
         )));
     }
-    Ok(DeviceConfig {
-        kind,
-        name: name.value,
-    })
+    Ok(DeviceConfig::new(kind, name.value))
 }
 
 struct Interface {

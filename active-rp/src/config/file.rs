@@ -56,6 +56,7 @@ struct NodeSection {
 struct DeviceSection {
     kind: Option<Spanned<String>>,
     name: Option<Spanned<String>>,
+    offload: Option<Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -188,7 +189,12 @@ pub(super) fn parse(file: Arc<PathBuf>, text: &str) -> Result<Settings, ConfigEr
         settings
             .sections
             .push(("device", source.place(Some(section.span()))));
-        let DeviceSection { kind, name } = section.into_inner();
+        let DeviceSection {
+            kind,
+            name,
+            offload,
+        } = section.into_inner();
+        settings.offload = offload.map(Spanned::into_inner);
         settings.device_kind = source.option(kind);
         settings.device_name = source.option(name);
     }

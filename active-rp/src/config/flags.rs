@@ -68,6 +68,9 @@ pub struct Flags {
     /// Kind of device: tap, tun, packet, memory [default: tap]
     #[arg(long, value_name = "KIND")]
     pub device_kind: Option<String>,
+    /// Do without the kernel's offloads: each frame is one that a wire could carry
+    #[arg(long)]
+    pub no_offload: bool,
     /// Interface of this node
     #[arg(long, value_name = "INTERFACE")]
     pub device: Option<String>,
@@ -149,6 +152,7 @@ impl Flags {
             audit_ms: given(&self.audit_ms, "--audit-ms"),
             log: given(&self.log, "--log"),
             device_kind: given(&self.device_kind, "--device-kind"),
+            offload: self.no_offload.then_some(false),
             device_name: given(&self.device, "--device"),
             mac: given(&self.mac, "--mac"),
             addresses: list(&self.addresses, "--address"),

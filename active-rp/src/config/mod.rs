@@ -39,6 +39,7 @@
 //! [device]
 //! kind = "tap"                     # tap, tun, packet or memory; default tap
 //! name = "rp1"                     # interface; this node's own
+//! offload = true                   # one frame may stand for many segments, where the kernel can; default true
 //!
 //! [interface]                      # what the pair is to the world
 //! mac = "02:00:5e:00:01:01"        # must differ from the device's own

@@ -259,6 +259,16 @@ fn values_of_the_node_are_bounded() {
 }
 
 #[test]
+fn offloads_are_used_unless_file_or_flag_say_no() {
+    let files = Files::new();
+    let offload = |text: &str, line| files.load(text, line).unwrap().device.offload;
+    assert!(offload(GOOD, ""));
+    assert!(!offload(GOOD, "--no-offload"));
+    let off = GOOD.replacen("kind = \"tap\"", "kind = \"tap\"\noffload = false", 1);
+    assert!(!offload(&off, ""));
+}
+
+#[test]
 fn mistakes_of_the_interface_name_their_own_line() {
     assert_mistake("02:00:5e:00:01:01", "02:00:5e", 15, "write six octets");
     assert_mistake("02:00:5e:00:01:01", "01:00:5e:00:01:01", 15, "");
@@ -404,7 +414,7 @@ fn the_digest_leaves_out_what_is_a_node_s_own() {
     let digest = |config: Config| config.digest();
     let good = digest(files.load(GOOD, "").unwrap());
     let own = "--name other --register /run/y --status other.sock --log debug --device tap9 \
-               --device-kind packet";
+               --device-kind packet --no-offload";
     assert_eq!(digest(files.load(GOOD, own).unwrap()), good);
 }
 

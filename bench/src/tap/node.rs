@@ -88,10 +88,8 @@ fn now() -> Said {
 }
 
 async fn start(role: &NodeRole) -> io::Result<(Stack, StackEvents)> {
-    let device = DeviceConfig {
-        kind: DeviceKind::Tap,
-        name: role.tap.clone(),
-    };
+    let mut device = DeviceConfig::new(DeviceKind::Tap, role.tap.clone());
+    device.offload = role.offload;
     let mut config = StackConfig::new(&role.tap, device, role.register.clone());
     config.begin = if role.stands_by {
         Begin::Standby

@@ -5,16 +5,18 @@ use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, ErrorKind};
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-/// Above the largest frame.
-const FRAME_OCTETS: usize = 64 << 10;
+/// Above the largest frame with its virtio header.
+const FRAME_OCTETS: usize = 128 << 10;
 /// Frames copied one way before the other way has its turn.
 const TURN_FRAMES: usize = 128;
 
-fn make(name: &str) -> io::Result<SyncDevice> {
+/// With offloads a virtio header stands before each frame, and is copied with it.
+fn make(name: &str, offload: bool) -> io::Result<SyncDevice> {
     let device = DeviceBuilder::new()
         .name(name)
         .layer(Layer::L2)
         .packet_information(false)
+        .offload(offload)
         .inherit_enable_state()
         .build_sync()?;
     device.set_nonblocking(true)?;
@@ -22,8 +24,8 @@ fn make(name: &str) -> io::Result<SyncDevice> {
 }
 
 /// Until the process is ended.
-pub(super) fn relay(taps: &[String; 2]) -> io::Result<()> {
-    let (first, second) = (make(&taps[0])?, make(&taps[1])?);
+pub(super) fn relay(taps: &[String; 2], offload: bool) -> io::Result<()> {
+    let (first, second) = (make(&taps[0], offload)?, make(&taps[1], offload)?);
     say(&Said::Ready)?;
     let mut frame = vec![0; FRAME_OCTETS];
     loop {

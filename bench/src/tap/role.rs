@@ -76,6 +76,8 @@ pub enum Request {
 pub struct NodeRole {
     /// Its name, and that of its device.
     pub tap: String,
+    /// Whether it uses the offloads of its device.
+    pub offload: bool,
     /// Directory of the register.
     pub register: PathBuf,
     /// The pair's address.
@@ -114,6 +116,8 @@ pub enum Role {
     Relay {
         /// Their names.
         taps: [String; 2],
+        /// Whether frames may stand for many segments.
+        offload: bool,
     },
 }
 
@@ -186,6 +190,6 @@ pub fn play(role: &Role) -> io::Result<()> {
                 runtime.block_on(kernel::sessions(*address, sessions, period_ms))
             }
         },
-        Role::Relay { taps } => relay::relay(taps),
+        Role::Relay { taps, offload } => relay::relay(taps, *offload),
     }
 }

@@ -82,7 +82,7 @@ fn idle(
         period_ms,
         sessions,
     };
-    let (active, others) = nodes(&place, mode, service)?;
+    let (active, others) = nodes(&place, mode, true, service)?;
     let mut active = active.until_ready()?;
     let mut client = client(&place, sessions, period_ms)?;
     let seconds = opened(&mut client)?;
@@ -131,6 +131,7 @@ fn late_standby(sessions: usize) -> io::Result<f64> {
     let place = Place::with_taps()?;
     let role = NodeRole {
         tap: TAP.to_owned(),
+        offload: true,
         register: place.register()?,
         address: SERVER,
         stands_by: false,

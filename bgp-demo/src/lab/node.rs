@@ -350,10 +350,14 @@ fn configuration(
     let name = TAPS[index];
     let (directory, device, more) = if options.hosts {
         let directory = hosts::directory_of(index).display().to_string();
-        let device = format!("kind = \"packet\"\nname = \"{}\"", hosts::PEERS_DEVICE);
+        let device = format!(
+            "kind = \"packet\"\nname = \"{}\"\noffload = false",
+            hosts::PEERS_DEVICE
+        );
         (directory, device, hosts::sections(index))
     } else {
-        let device = format!("kind = \"tap\"\nname = \"{name}\"");
+        // What is captured is judged frame by frame, and loss is to take single frames.
+        let device = format!("kind = \"tap\"\nname = \"{name}\"\noffload = false");
         (format!("{RUN}/register"), device, String::new())
     };
     let mut text = format!(

@@ -8,17 +8,21 @@
 //! the engine -> Host::send_segment -> Frames -> the gate -> Device::transmit
 //! ```
 //!
-//! Not supported: offloads (segmentation, partial checksums: switch them off), VLAN tags, IP fragments, multicast listener
-//! reports, router discovery, redirects, duplicate address detection of own addresses.
+//! Where the kernel can, frames come and go with the work of many (super-frames, checksums left to the device): see [`offload`].
+//!
+//! Not supported: VLAN tags, IP fragments, multicast listener reports, router discovery, redirects, duplicate address detection of
+//! own addresses.
 
 pub mod address;
 pub mod device;
 pub mod frame;
 pub mod host;
+pub mod offload;
 
 pub use address::LinkAddress;
-pub use device::{Device, DeviceConfig, DeviceError, DeviceKind, open};
+pub use device::{Device, DeviceConfig, DeviceError, DeviceKind, Transmitted, open};
 pub use frame::{Frame, Frames, Medium};
 pub use host::{
     Counters, DropReason, Host, HostConfig, HostError, Inbound, Unreachable, UnreachableCode,
 };
+pub use offload::{Checksum, OffloadCounters, Received};

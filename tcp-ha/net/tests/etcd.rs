@@ -53,10 +53,7 @@ async fn node_with(
     dir: &Dir,
     etcd: Option<EtcdConfig>,
 ) -> Node {
-    let device = DeviceConfig {
-        kind: DeviceKind::Memory,
-        name: segment.to_owned(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Memory, segment);
     let mut config = StackConfig::new(segment, device, dir.0.join(host.to_string()));
     config.begin = begin;
     config.mac = LinkAddress([2, 0, 0, 0, 0, host]);
@@ -277,10 +274,7 @@ async fn what_another_host_holds_is_taken_only_by_the_operators_word_or_after_fe
     within(other.stack.stop()).await;
     // It is dead, but nothing says so on this host.
     let here_config = |change: &dyn Fn(&mut StackConfig)| {
-        let device = DeviceConfig {
-            kind: DeviceKind::Memory,
-            name: "fate".to_owned(),
-        };
+        let device = DeviceConfig::new(DeviceKind::Memory, "fate");
         let mut config = StackConfig::new("fate", device, here.0.clone());
         config.begin = Begin::Active;
         config.mac = LinkAddress([2, 0, 0, 0, 0, 2]);

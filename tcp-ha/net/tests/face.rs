@@ -38,10 +38,7 @@ async fn node(segment: &str, host: u8) -> Node {
 }
 
 async fn begin(segment: &str, host: u8, begin: Begin, register: PathBuf) -> Node {
-    let device = DeviceConfig {
-        kind: DeviceKind::Memory,
-        name: segment.to_owned(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Memory, segment);
     let address = IpAddr::from([10, 98, 0, host]);
     let mut config = StackConfig::new(segment, device, register.clone());
     config.begin = begin;

@@ -24,10 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .split_once('/')
         .ok_or("ADDRESS/PREFIX has no prefix length")?;
     let ip: IpAddr = ip.parse()?;
-    let device = DeviceConfig {
-        kind: DeviceKind::Tap,
-        name: tap.clone(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Tap, tap.clone());
     let mut config = StackConfig::new(tap, device, register.into());
     config.begin = Begin::Active;
     // A busy machine must neither unmake the pair just before it is cut, nor cut it by itself.

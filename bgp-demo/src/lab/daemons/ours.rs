@@ -139,7 +139,7 @@ fn configuration(place: &Place, terms: Terms<'_>) -> String {
     let name = &place.namespace;
     let mut text = format!(
         "[node]\nname = \"{name}\"\nregister = \"{}\"\nstatus = \"{}\"\n\n\
-         [device]\nkind = \"tap\"\nname = \"{name}\"\n\n",
+         [device]\nkind = \"tap\"\nname = \"{name}\"\noffload = false\n\n",
         place.socket("register").display(),
         place.socket("node.sock").display(),
     );

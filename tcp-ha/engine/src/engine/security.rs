@@ -22,6 +22,8 @@ pub struct Arrival {
     pub dst: IpAddr,
     /// TTL or hop limit. Unknown is less than whatever is asked for.
     pub hop_limit: Option<u8>,
+    /// The device vouches for the octets: the TCP checksum is not looked at.
+    pub is_vouched: bool,
 }
 
 impl Arrival {
@@ -31,6 +33,7 @@ impl Arrival {
             src,
             dst,
             hop_limit: None,
+            is_vouched: false,
         }
     }
 
@@ -40,6 +43,12 @@ impl Arrival {
             hop_limit: Some(hop_limit),
             ..self
         }
+    }
+
+    /// The same with the device's word for its octets: a checksum that was left to the
+    /// device, or that the device has verified.
+    pub fn with_vouched(self, is_vouched: bool) -> Arrival {
+        Arrival { is_vouched, ..self }
     }
 }
 

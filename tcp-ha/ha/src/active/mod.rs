@@ -56,7 +56,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tcp_ha_engine::{Arrival, ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
 use tcp_ha_link::host::{Host, Inbound, UnreachableCode};
-use tcp_ha_link::{Frame, Frames};
+use tcp_ha_link::{Checksum, Frame, Frames};
 
 /// Bounds and times of an active node; all times in microseconds of the local monotonic clock.
 #[derive(Clone, Copy, Debug)]
@@ -316,8 +316,13 @@ impl Active {
         }
     }
 
-    /// Takes one frame from the device at local time `mono_us`.
+    /// Takes one frame from the device at local time `mono_us`; its checksums are verified.
     pub fn handle_frame(&mut self, mono_us: u64, frame: &[u8]) {
+        self.handle_received(mono_us, frame, Checksum::Unverified);
+    }
+
+    /// Takes one frame from a device that may vouch for its TCP checksum.
+    pub fn handle_received(&mut self, mono_us: u64, frame: &[u8], checksum: Checksum) {
         let now = self.clock.now(mono_us);
         match self.host.handle_frame(now, frame, &mut self.frames) {
             Ok(Inbound::Segment {
@@ -327,7 +332,9 @@ impl Active {
                 segment,
             }) => {
                 self.heard();
-                let arrival = Arrival::new(src, dst).with_hop_limit(hop_limit);
+                let arrival = Arrival::new(src, dst)
+                    .with_hop_limit(hop_limit)
+                    .with_vouched(checksum == Checksum::Vouched);
                 self.engine
                     .handle_arrival(now, arrival, segment, &mut self.fx);
             }

@@ -9,8 +9,9 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use ipc::gate::Released;
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::Device;
+use super::{Device, Transmitted};
 use crate::frame::{Frame, Medium};
+use crate::offload::Received;
 
 /// MTU of a segment made by name.
 const MTU: u16 = 1500;
@@ -178,13 +179,16 @@ impl Device for MemoryDevice {
         Some(self.0.wake.as_fd())
     }
 
-    fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.receive(buf)
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        self.0.receive(buf).map(Received::unverified)
     }
 
-    fn transmit(&mut self, frame: &Released<Frame>) -> io::Result<()> {
+    fn transmit(&mut self, frames: &[Released<Frame>]) -> Transmitted {
+        let Some(frame) = frames.first() else {
+            return Transmitted::NOTHING;
+        };
         self.0.send(frame.octets());
-        Ok(())
+        Transmitted::one(Ok(()))
     }
 
     fn medium(&self) -> Medium {

@@ -7,38 +7,73 @@ use ipc::gate::Released;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 use super::error::check_name;
+use super::joining::Joining;
 use super::sysctl::disable_kernel_ipv6;
-use super::{Device, DeviceError, carrier};
+use super::{Device, DeviceError, Transmitted, carrier};
 use crate::frame::{Frame, Medium};
+use crate::offload::{OffloadCounters, Received};
 
 /// A TAP interface: Ethernet frames between this process and the kernel's side of the interface.
-pub struct TapDevice {
-    device: SyncDevice,
-    mtu: u16,
-}
+pub struct TapDevice(Attached);
 
 impl TapDevice {
-    /// Attaches to the TAP `name`, or makes it.
+    /// Attaches to the TAP `name`, or makes it; with offloads where they are wanted and the kernel has them.
     ///
     /// # Errors
     /// See [`super::open`].
-    pub fn open(name: &str) -> Result<TapDevice, DeviceError> {
-        let (device, mtu) = attach(name, Layer::L2)?;
-        Ok(TapDevice { device, mtu })
-    }
-
-    /// Sends octets as they are: for the outside world's end of a test, and for [`Device::transmit`].
-    pub(crate) fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.device.send(octets).map(drop)
+    pub fn open(name: &str, offload: bool) -> Result<TapDevice, DeviceError> {
+        attach(name, Layer::L2, offload).map(TapDevice)
     }
 }
 
-/// Opens `/dev/net/tun` and attaches it to `name`: single queue, no packet information, no virtio header.
-pub(super) fn attach(name: &str, layer: Layer) -> Result<(SyncDevice, u16), DeviceError> {
+/// A descriptor of `/dev/net/tun` that is attached to an interface.
+pub(super) struct Attached {
+    device: SyncDevice,
+    mtu: u16,
+    /// Where a virtio header stands before each frame.
+    joining: Option<Joining>,
+}
+
+impl Attached {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
+    }
+
+    pub(super) fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        match &mut self.joining {
+            Some(joining) => joining.read(self.device.as_fd(), buf),
+            None => self.device.recv(buf).map(Received::unverified),
+        }
+    }
+
+    pub(super) fn transmit(&mut self, frames: &[Released<Frame>]) -> Transmitted {
+        match (&mut self.joining, frames.first()) {
+            (Some(joining), _) => joining.write(self.device.as_fd(), frames),
+            (None, Some(frame)) => Transmitted::one(self.device.send(frame.octets()).map(drop)),
+            (None, None) => Transmitted::NOTHING,
+        }
+    }
+
+    pub(super) fn has_offload(&self) -> bool {
+        self.joining.is_some()
+    }
+
+    pub(super) fn offload_counters(&self) -> OffloadCounters {
+        let joining = self.joining.as_ref();
+        joining.map(Joining::counters).unwrap_or_default()
+    }
+}
+
+/// Opens `/dev/net/tun` and attaches it to `name`: single queue, no packet information, a virtio header where there are offloads.
+pub(super) fn attach(name: &str, layer: Layer, offload: bool) -> Result<Attached, DeviceError> {
     check_name(name)?;
-    let wanted = match layer {
-        Layer::L2 => "TAP",
-        _ => "TUN",
+    let (wanted, medium) = match layer {
+        Layer::L2 => ("TAP", Medium::Ethernet),
+        _ => ("TUN", Medium::Ip),
     };
     let tun = std::fs::OpenOptions::new()
         .read(true)
@@ -49,13 +84,8 @@ pub(super) fn attach(name: &str, layer: Layer) -> Result<(SyncDevice, u16), Devi
     {
         return Err(DeviceError::TunNotAccessible(name.to_owned(), error));
     }
-    let device = DeviceBuilder::new()
-        .name(name)
-        .layer(layer)
-        .packet_information(false)
-        .inherit_enable_state()
-        .build_sync()
-        .map_err(|error| attach_error(name, wanted, error))?;
+    let (device, offload) =
+        build(name, layer, offload).map_err(|error| attach_error(name, wanted, error))?;
     let failed = |what| move |error| DeviceError::Failed(name.to_owned(), what, error);
     device
         .set_nonblocking(true)
@@ -67,7 +97,33 @@ pub(super) fn attach(name: &str, layer: Layer) -> Result<(SyncDevice, u16), Devi
         .enabled(true)
         .map_err(failed("cannot be set up (ip link set up)"))?;
     carrier::wait(&device, name).map_err(failed("its carrier cannot be asked for"))?;
-    Ok((device, mtu))
+    Ok(Attached {
+        device,
+        mtu,
+        joining: offload.then(|| Joining::new(name, medium)),
+    })
+}
+
+/// The device, and whether it has offloads: all those of TCP, or none.
+fn build(name: &str, layer: Layer, offload: bool) -> io::Result<(SyncDevice, bool)> {
+    let build = |offload| {
+        DeviceBuilder::new()
+            .name(name)
+            .layer(layer)
+            .packet_information(false)
+            .offload(offload)
+            .inherit_enable_state()
+            .build_sync()
+    };
+    match build(offload) {
+        // The kernel does not know them, or the interface is of another kind, which the second attempt tells.
+        Err(error) if offload && error.raw_os_error() == Some(libc::EINVAL) => {
+            let device = build(false)?;
+            tracing::info!("device {name}: works without offloads: {error}");
+            Ok((device, false))
+        }
+        built => Ok((built?, offload)),
+    }
 }
 
 fn attach_error(name: &str, wanted: &'static str, error: io::Error) -> DeviceError {
@@ -85,15 +141,15 @@ fn attach_error(name: &str, wanted: &'static str, error: io::Error) -> DeviceErr
 
 impl Device for TapDevice {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.device.as_fd())
+        Some(self.0.fd())
     }
 
-    fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.device.recv(buf)
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        self.0.receive(buf)
     }
 
-    fn transmit(&mut self, frame: &Released<Frame>) -> io::Result<()> {
-        self.write(frame.octets())
+    fn transmit(&mut self, frames: &[Released<Frame>]) -> Transmitted {
+        self.0.transmit(frames)
     }
 
     fn medium(&self) -> Medium {
@@ -101,6 +157,14 @@ impl Device for TapDevice {
     }
 
     fn mtu(&self) -> u16 {
-        self.mtu
+        self.0.mtu()
+    }
+
+    fn has_offload(&self) -> bool {
+        self.0.has_offload()
+    }
+
+    fn offload_counters(&self) -> OffloadCounters {
+        self.0.offload_counters()
     }
 }

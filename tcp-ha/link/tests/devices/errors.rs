@@ -10,10 +10,7 @@ use tcp_ha_link::{Device, DeviceConfig, DeviceError, DeviceKind, open};
 use crate::namespace::{Namespace, wait_for};
 
 fn refusal(namespace: &Namespace, kind: DeviceKind, name: &str) -> DeviceError {
-    let config = DeviceConfig {
-        kind,
-        name: name.to_owned(),
-    };
+    let config = DeviceConfig::new(kind, name);
     let error = namespace.inside(|| open(&config)).err().expect("a refusal");
     let line = error.to_string();
     assert!(!line.contains('\n') && line.contains(name), "{line}");
@@ -36,10 +33,7 @@ fn names_that_no_interface_has_are_refused() {
     let namespace = Namespace::new();
     for name in ["", "sixteen-octets-x", "a/b", "..", "a b", "eth%d", "é"] {
         for kind in [DeviceKind::Tap, DeviceKind::Tun, DeviceKind::Packet] {
-            let config = DeviceConfig {
-                kind,
-                name: name.to_owned(),
-            };
+            let config = DeviceConfig::new(kind, name);
             let error = namespace.inside(|| open(&config)).err().expect("a refusal");
             assert!(matches!(error, DeviceError::BadName(_)), "{error}");
         }
@@ -49,14 +43,14 @@ fn names_that_no_interface_has_are_refused() {
 #[test]
 fn an_interface_that_another_holds_is_busy() {
     let namespace = Namespace::new();
-    let held = namespace.inside(|| TapDevice::open("rp0")).unwrap();
+    let held = namespace.inside(|| TapDevice::open("rp0", true)).unwrap();
     assert!(matches!(
         refusal(&namespace, DeviceKind::Tap, "rp0"),
         DeviceError::Busy(_)
     ));
     drop(held);
     wait_for("the interface to be free", || {
-        namespace.inside(|| TapDevice::open("rp0")).ok()
+        namespace.inside(|| TapDevice::open("rp0", true)).ok()
     });
 }
 
@@ -91,8 +85,8 @@ fn without_capabilities_the_line_says_what_to_do() {
     let (tap, packet) = namespace.inside(|| {
         drop_capabilities();
         (
-            TapDevice::open("rp0").err(),
-            PacketDevice::open("br0").err(),
+            TapDevice::open("rp0", true).err(),
+            PacketDevice::open("br0", true).err(),
         )
     });
     let (tap, packet) = (tap.expect("a refusal"), packet.expect("a refusal"));
@@ -111,7 +105,7 @@ const CLOSED: &str = "LINK_TEST_TUN_IS_CLOSED";
 fn a_closed_dev_net_tun_is_named() {
     if std::env::var_os(CLOSED).is_some() {
         drop_capabilities();
-        let error = TapDevice::open("rp0").err().expect("a refusal");
+        let error = TapDevice::open("rp0", true).err().expect("a refusal");
         assert!(
             matches!(error, DeviceError::TunNotAccessible(..)),
             "{error}"
@@ -149,7 +143,7 @@ fn a_persistent_tap_is_attached_to_again_and_again() {
     namespace.ip("link set rp0 mtu 1400");
     for _ in 0..3 {
         let device = wait_for("the interface to be free", || {
-            namespace.inside(|| TapDevice::open("rp0")).ok()
+            namespace.inside(|| TapDevice::open("rp0", true)).ok()
         });
         assert_eq!(device.mtu(), 1400);
         let shown = namespace.ip("link show rp0");
@@ -160,8 +154,8 @@ fn a_persistent_tap_is_attached_to_again_and_again() {
 #[test]
 fn the_kernels_ipv6_is_off_on_what_is_opened() {
     let namespace = Namespace::new();
-    let _tap = namespace.inside(|| TapDevice::open("rp0")).unwrap();
-    let _tun = namespace.inside(|| TunDevice::open("tun0")).unwrap();
+    let _tap = namespace.inside(|| TapDevice::open("rp0", true)).unwrap();
+    let _tun = namespace.inside(|| TunDevice::open("tun0", true)).unwrap();
     for name in ["rp0", "tun0"] {
         assert_eq!(namespace.ip(&format!("-6 addr show dev {name}")), "");
         let value = namespace.run(&format!("sysctl -n net.ipv6.conf.{name}.disable_ipv6"));
@@ -173,7 +167,7 @@ fn the_kernels_ipv6_is_off_on_what_is_opened() {
 fn frames_longer_than_the_buffer_are_dropped_and_counted() {
     let (ours, other) = (Namespace::new(), Namespace::new());
     ours.cable("v0", &other, "eth0");
-    let mut device = ours.inside(|| PacketDevice::open("v0")).unwrap();
+    let mut device = ours.inside(|| PacketDevice::open("v0", true)).unwrap();
     other.ip("addr add 10.98.0.2/24 dev eth0");
     // Whatever the kernel says there is longer than this.
     other.inside(|| {

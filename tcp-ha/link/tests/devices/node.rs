@@ -9,7 +9,9 @@ use ipc::register::Register;
 use ipc::register::memory::MemoryRegister;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tcp_ha_engine::Instant;
-use tcp_ha_link::{Device, Frame, Frames, Host, HostConfig, Inbound, LinkAddress};
+use tcp_ha_link::{
+    Checksum, Device, Frame, Frames, Host, HostConfig, Inbound, LinkAddress, Received,
+};
 
 pub(crate) const OWN_MAC: LinkAddress = LinkAddress([0x02, 0x00, 0x5e, 0x00, 0x00, 0x01]);
 pub(crate) const OWN_V4: &str = "10.98.0.1";
@@ -27,6 +29,7 @@ pub(crate) struct Segment {
     pub(crate) src: IpAddr,
     pub(crate) dst: IpAddr,
     pub(crate) octets: Vec<u8>,
+    pub(crate) checksum: Checksum,
 }
 
 pub(crate) struct Node {
@@ -67,8 +70,14 @@ impl Node {
         for frame in self.out.drain() {
             self.gate.push(Lsn(1), frame).unwrap();
         }
-        while let Some(frame) = self.gate.release() {
-            self.device.transmit(&frame).unwrap();
+        let released: Vec<_> = std::iter::from_fn(|| self.gate.release()).collect();
+        let mut rest = &released[..];
+        while !rest.is_empty() {
+            let transmitted = self.device.transmit(rest);
+            transmitted.result.unwrap();
+            rest = &rest[transmitted.frames..];
+        }
+        for frame in released {
             self.out.recycle(frame.into_inner());
         }
     }
@@ -76,7 +85,7 @@ impl Node {
     /// Takes in all frames that are there, waiting up to 10 ms for the first; returns the segments among them.
     pub(crate) fn turn(&mut self) -> Vec<Segment> {
         let mut segments = Vec::new();
-        let mut buf = vec![0; 2048];
+        let mut buf = vec![0; 1 << 17];
         {
             let fd = self.device.fd().expect("a descriptor");
             let mut fds = [PollFd::new(&fd, PollFlags::IN)];
@@ -87,8 +96,8 @@ impl Node {
             poll(&mut fds, Some(&limit)).unwrap();
         }
         loop {
-            let len = match self.device.receive(&mut buf) {
-                Ok(len) => len,
+            let Received { len, checksum } = match self.device.receive(&mut buf) {
+                Ok(received) => received,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
                 Err(error) => panic!("receive: {error}"),
             };
@@ -98,7 +107,12 @@ impl Node {
             }) = self.host.handle_frame(now, &buf[..len], &mut self.out)
             {
                 let octets = segment.to_vec();
-                segments.push(Segment { src, dst, octets });
+                segments.push(Segment {
+                    src,
+                    dst,
+                    octets,
+                    checksum,
+                });
             }
             self.flush();
         }

@@ -8,9 +8,14 @@ use ipc::session::Session;
 use mio::Interest;
 use std::io;
 use tcp_ha_core::{Active, NodeEvent};
+use tcp_ha_link::{Received, Transmitted};
 
-/// Frames taken in one batch.
+/// Frames taken in one batch, and their octets: a device with offloads gives up to 64 KiB in one.
 const BATCH_FRAMES: usize = 128;
+const BATCH_FRAME_OCTETS: usize = 256 << 10;
+
+/// Frames taken out of the gate at once, so that the device can join what belongs together.
+const LEAVING_MAX: usize = 512;
 
 /// Calls taken in one batch.
 const BATCH_CALLS: usize = 1024;
@@ -137,12 +142,16 @@ impl Driver {
 
     fn take_frames(&mut self, active: &mut Active) {
         let mono_us = monotonic_us();
+        let mut octets = 0;
         for _ in 0..BATCH_FRAMES {
-            if !self.device_ready {
+            if !self.device_ready || octets >= BATCH_FRAME_OCTETS {
                 return;
             }
             match self.device.receive(&mut self.buffer) {
-                Ok(n) => active.handle_frame(mono_us, &self.buffer[..n]),
+                Ok(Received { len, checksum }) => {
+                    octets += len;
+                    active.handle_received(mono_us, &self.buffer[..len], checksum);
+                }
                 Err(error) => {
                     self.device_ready = false;
                     if error.kind() != io::ErrorKind::WouldBlock {
@@ -156,20 +165,38 @@ impl Driver {
     /// Gives the device what the gate lets go.
     pub(super) fn transmit(&mut self, active: &mut Active) {
         loop {
-            if self.life.is_overtaken() {
-                active.confirm();
-            }
-            let Some(frame) = active.release() else {
+            let released = std::iter::from_fn(|| active.release());
+            self.leaving.extend(released.take(LEAVING_MAX));
+            if self.leaving.is_empty() {
                 break;
-            };
-            if let Err(error) = self.device.transmit(&frame)
-                && error.kind() != io::ErrorKind::WouldBlock
-            {
-                tracing::debug!(%error, "a frame was lost at the device");
             }
-            active.recycle(frame);
+            self.write_frames(active);
+            for frame in self.leaving.drain(..) {
+                active.recycle(frame);
+            }
         }
         active.transmitted(monotonic_us());
+    }
+
+    /// Writes what has left the gate. A node that was overtaken meanwhile writes no more: it looks before each write, of which one carries
+    /// 64 KiB at most.
+    fn write_frames(&mut self, active: &mut Active) {
+        let mut rest = &self.leaving[..];
+        while !rest.is_empty() {
+            if self.life.is_overtaken() {
+                active.confirm();
+                if active.fenced().is_some() {
+                    return;
+                }
+            }
+            let Transmitted { frames, result } = self.device.transmit(rest);
+            if let Err(error) = result
+                && error.kind() != io::ErrorKind::WouldBlock
+            {
+                tracing::debug!(%error, frames, "frames were lost at the device");
+            }
+            rest = &rest[frames.max(1)..];
+        }
     }
 
     /// Answers who waits for what the gate now lets out.

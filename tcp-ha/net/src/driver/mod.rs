@@ -20,6 +20,7 @@ use crate::status::{Moment, Status, TakeoverStatus};
 use channel::Channel;
 use crossbeam_channel::Receiver;
 use door::Door;
+use ipc::gate::Released;
 use ipc::liveness::Life;
 use ipc::refusal::SessionRefusals;
 use ipc::register::{EtcdRegister, FileRegister, Register, RemoteRegister};
@@ -36,8 +37,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use streams::Streams;
 use tcp_ha_core::{Active, NodeEvent};
-use tcp_ha_link::Device;
 use tcp_ha_link::host::{Host, HostConfig};
+use tcp_ha_link::{Device, Frame};
 use tokio::sync::{mpsc, oneshot};
 
 const DEVICE: Token = Token(0);
@@ -71,6 +72,8 @@ pub(crate) struct Driver {
     life: Life,
     device: Box<dyn Device>,
     device_ready: bool,
+    /// Frames that have left the gate and are given to the device; empty between turns.
+    leaving: Vec<Released<Frame>>,
     poll: Poll,
     doorbell: Arc<Doorbell>,
     calls: Receiver<Command>,
@@ -153,6 +156,7 @@ impl Driver {
             life,
             device,
             device_ready: true,
+            leaving: Vec::new(),
             poll,
             doorbell,
             calls: calls_out,

@@ -72,10 +72,7 @@ impl World {
     }
 
     fn config(&self, name: &str, host: u8, begin: Begin) -> StackConfig {
-        let device = DeviceConfig {
-            kind: DeviceKind::Memory,
-            name: self.segment.clone(),
-        };
+        let device = DeviceConfig::new(DeviceKind::Memory, self.segment.clone());
         let mut config = StackConfig::new(name, device, self.register());
         config.begin = begin;
         config.mac = LinkAddress([2, 0, 0, 0, 0, host]);

@@ -48,10 +48,7 @@ pub(crate) async fn live() {
     let (Ok(dir), Ok(address)) = (std::env::var(DIR), std::env::var(ADDRESS)) else {
         panic!("other tests run this one, in a process of its own");
     };
-    let device = DeviceConfig {
-        kind: DeviceKind::Memory,
-        name: "alone".to_owned(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Memory, "alone");
     let address: IpAddr = address.parse().expect("an address");
     let mut config = StackConfig::new("standby", device, dir.into());
     config.begin = Begin::Standby;

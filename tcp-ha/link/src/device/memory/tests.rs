@@ -12,7 +12,7 @@ fn a_frame_reaches_everybody_else_and_wakes_them() {
     );
     station.send(b"frame");
     assert!(readable(&device));
-    assert_eq!(device.receive(&mut buf).unwrap(), 5);
+    assert_eq!(device.receive(&mut buf).unwrap().len, 5);
     assert_eq!(&buf[..5], b"frame");
     assert_eq!(other.receive().as_deref(), Some(&b"frame"[..]));
     assert_eq!(station.receive(), None, "nobody hears itself");
@@ -42,7 +42,7 @@ fn readable(device: &MemoryDevice) -> bool {
 fn a_name_is_one_segment_for_the_whole_process() {
     let mut device = MemorySegment::named("memory-test").device();
     MemorySegment::named("memory-test").station().send(b"x");
-    assert_eq!(device.receive(&mut [0; 10]).unwrap(), 1);
+    assert_eq!(device.receive(&mut [0; 10]).unwrap().len, 1);
     drop(device);
     let late = MemorySegment::named("memory-test").station();
     assert_eq!(late.receive(), None);

@@ -1,0 +1,82 @@
+//! What a device gives that has offloads: many segments in one, and checksums that nobody has filled in.
+
+mod wire;
+
+use tcp_ha_engine::segment::{self, Segment};
+use tcp_ha_engine::*;
+use wire::*;
+
+/// Text of a frame that stands for 41 segments.
+const TEXT: usize = 60_000;
+
+/// A connection of which A has just sent something that has not arrived, and that segment with more text.
+fn with_a_long_segment() -> (Wire, Vec<u8>) {
+    let mut wire = Wire::established(Config::default(), nodelay());
+    for _ in 0..20 {
+        wire.send(A, b"x");
+        wire.run_for(ms(100));
+    }
+    wire.send(A, b"y");
+    let (_, (_, src, dst, octets)) = wire.flying.pop_first().expect("a segment on its way");
+    let Segment {
+        header, options, ..
+    } = Segment::parse(&octets).expect("a segment");
+    let mut long = Vec::new();
+    segment::emit(&mut long, src, dst, &header, &options, (&pattern(TEXT), &[]));
+    (wire, long)
+}
+
+fn arrive(wire: &mut Wire, octets: &[u8], is_vouched: bool) {
+    let (src, dst) = (wire.ends[A].socket.ip(), wire.ends[B].socket.ip());
+    let now = wire.now;
+    wire.act(B, |engine, fx| {
+        let arrival = Arrival::new(src, dst).with_vouched(is_vouched);
+        engine.handle_arrival(now, arrival, octets, fx);
+    });
+}
+
+#[test]
+fn a_segment_of_60000_octets_is_taken_whole_and_acknowledged_at_once() {
+    let (mut wire, long) = with_a_long_segment();
+    let (before, sent) = (wire.info(B).rcv_nxt, wire.ends[B].sent.len());
+    arrive(&mut wire, &long, false);
+    let after = wire.info(B);
+    assert_eq!(after.rcv_nxt, before + TEXT as u64);
+    assert_eq!(wire.ends[B].sent.len(), sent + 1, "one ACK for all");
+    assert!(wire.ends[B].inbox.ends_with(&pattern(TEXT)));
+}
+
+#[test]
+fn a_checksum_that_the_device_vouches_for_is_not_looked_at() {
+    let (mut wire, mut long) = with_a_long_segment();
+    long[16] ^= 0xff;
+    let before = wire.info(B).rcv_nxt;
+    arrive(&mut wire, &long, false);
+    assert_eq!(wire.info(B).rcv_nxt, before);
+    let counters = wire.ends[B].engine.counters();
+    assert_eq!(counters.dropped(DropReason::BadChecksum), 1);
+    arrive(&mut wire, &long, true);
+    assert_eq!(wire.info(B).rcv_nxt, before + TEXT as u64);
+}
+
+#[test]
+fn a_long_segment_that_came_in_part_fills_what_is_missing() {
+    let (mut wire, long) = with_a_long_segment();
+    let Segment {
+        header, options, ..
+    } = Segment::parse(&long).expect("a segment");
+    let (src, dst) = (wire.ends[A].socket.ip(), wire.ends[B].socket.ip());
+    // 10,000 octets from the middle come first.
+    let mut middle = Vec::new();
+    let mut later = header;
+    later.seq.0 = later.seq.0.wrapping_add(20_000);
+    let text = pattern(TEXT);
+    let part = (&text[20_000..30_000], &[][..]);
+    segment::emit(&mut middle, src, dst, &later, &options, part);
+    let before = wire.info(B).rcv_nxt;
+    arrive(&mut wire, &middle, false);
+    assert_eq!(wire.info(B).rcv_nxt, before);
+    arrive(&mut wire, &long, false);
+    assert_eq!(wire.info(B).rcv_nxt, before + TEXT as u64);
+    assert!(wire.ends[B].inbox.ends_with(&text));
+}
