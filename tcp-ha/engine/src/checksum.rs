@@ -11,6 +11,12 @@ pub(crate) fn tcp_checksum(src: IpAddr, dst: IpAddr, segment: &[u8]) -> u16 {
     !fold(sum)
 }
 
+/// Sum of the pseudo header of a segment of `len` octets, folded and not complemented: what
+/// stands in the checksum field where the rest of the sum is left to the device.
+pub(crate) fn pseudo_header_sum(src: IpAddr, dst: IpAddr, len: usize) -> u16 {
+    fold(pseudo_header(src, dst, len))
+}
+
 fn pseudo_header(src: IpAddr, dst: IpAddr, len: usize) -> u64 {
     let addresses = match (src, dst) {
         (IpAddr::V4(s), IpAddr::V4(d)) => sum_octets(&s.octets()) + sum_octets(&d.octets()),

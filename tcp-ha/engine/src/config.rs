@@ -34,6 +34,9 @@ pub struct Config {
     /// How long an acknowledgement may wait for company (RFC 9293 MUST-40: below
     /// 500 ms). 0 acknowledges at once.
     pub delayed_ack: Duration,
+    /// How long an ACK that is due waits for a mark of its own accord (`ReceiveMode::Marked`,
+    /// segments in order) before the caller is asked for one. At most 100 ms; 0 asks at once.
+    pub mark_patience: Duration,
     /// Let the congestion window shrink while nothing is sent (RFC 5681 4.1, RFC 2861).
     pub restart_after_idle: bool,
     /// Segments sent together of which the last has PSH, at least (where the window allows
@@ -69,6 +72,8 @@ pub struct Config {
     pub window_scaling: bool,
     /// Verify the checksum of arriving segments; off where the device has done it.
     pub verify_checksum: bool,
+    /// Leave the checksum of segments to the device that sends them (`SegmentBuffer`).
+    pub leave_checksum: bool,
     /// Answer segments that belong to no connection with RST (RFC 9293 3.10.7.1).
     pub answer_unknown: bool,
     /// RSTs per second for segments that belong to no connection.
@@ -94,6 +99,7 @@ impl Default for Config {
             max_rto: Duration::from_secs(60),
             initial_rto: Duration::from_secs(1),
             delayed_ack: Duration::from_millis(40),
+            mark_patience: Duration::ZERO,
             restart_after_idle: true,
             min_burst: 2,
             msl: Duration::from_secs(30),
@@ -109,6 +115,7 @@ impl Default for Config {
             sack: true,
             window_scaling: true,
             verify_checksum: true,
+            leave_checksum: false,
             answer_unknown: true,
             resets_per_second: 200,
             challenge_acks_per_second: 10,
@@ -132,6 +139,7 @@ impl Config {
         self.max_rto = self.max_rto.clamp(millis(1_000), millis(3_600_000));
         self.initial_rto = self.initial_rto.clamp(millis(10), millis(10_000));
         self.delayed_ack = self.delayed_ack.min(millis(500));
+        self.mark_patience = self.mark_patience.min(millis(100));
         self.mtu = self.mtu.max(576);
         self.min_burst = self.min_burst.clamp(1, 64);
         if self.ephemeral_first == 0 || self.ephemeral_first > self.ephemeral_last {

@@ -106,6 +106,8 @@ pub(crate) struct Passing {
     pub(crate) delayed_ack: Option<Instant>,
     /// An ACK is due in this round.
     pub(crate) ack_now: bool,
+    /// An ACK is due, and waits a little for the mark that makes its octets safe.
+    pub(crate) ack_on_mark: bool,
     /// Position up to which `SafeDue` was asked for.
     pub(crate) safe_asked: Option<u64>,
     /// Segments still to be acknowledged at once.

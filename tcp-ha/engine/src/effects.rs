@@ -1,25 +1,62 @@
 //! What the engine wants done: segments to transmit, events for the user.
 
 use crate::ids::{ConnectionId, ListenerId};
-use core::ops::Range;
 use std::net::IpAddr;
 
 /// Outputs of a batch of calls, in the order in which they came about. Reusable.
 ///
-/// All segments lie in one buffer, so that a segment costs no allocation.
+/// Buffers of segments come back by `recycle` or `clear`, so that a segment costs no
+/// allocation.
 #[derive(Debug, Default)]
 pub struct Effects {
-    arena: Vec<u8>,
-    segments: Vec<Built>,
+    segments: Vec<SegmentBuffer>,
+    spare: Vec<Vec<u8>>,
     /// Events for the user, oldest first.
     pub events: Vec<Event>,
 }
 
-#[derive(Clone, Debug)]
-struct Built {
+/// Octets left free before each segment: whoever sends it writes the headers of link and IP
+/// there, without a copy. Ethernet and IPv6 fit, with some to spare.
+pub const HEADROOM: usize = 64;
+/// Room of a new buffer: a segment of the usual MTU behind the headroom.
+const BUFFER_CAPACITY: usize = 1536;
+/// A buffer that has grown beyond this is let go.
+const BUFFER_CAPACITY_KEPT: usize = 16 * 1024;
+/// Buffers kept: what a burst of a thousand segments needs, 1.5 MiB.
+const SPARE_LIMIT: usize = 1024;
+
+/// One TCP segment to transmit, with its memory.
+#[derive(Debug)]
+pub struct SegmentBuffer {
     id: Option<ConnectionId>,
     envelope: Envelope,
-    range: Range<usize>,
+    leaves_checksum: bool,
+    octets: Vec<u8>,
+}
+
+impl SegmentBuffer {
+    /// What is to be sent.
+    pub fn segment(&self) -> SegmentOut<'_> {
+        SegmentOut {
+            id: self.id,
+            src: self.envelope.src,
+            dst: self.envelope.dst,
+            dscp: self.envelope.dscp,
+            hop_limit: self.envelope.hop_limit,
+            bytes: &self.octets[HEADROOM..],
+        }
+    }
+
+    /// True where the checksum field holds no more than the sum of the pseudo header, as
+    /// `Config::leave_checksum` asks.
+    pub fn leaves_checksum(&self) -> bool {
+        self.leaves_checksum
+    }
+
+    /// The segment behind `HEADROOM` octets; give it back with `Effects::recycle`.
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
 }
 
 /// What the IP header of a segment says.
@@ -134,14 +171,20 @@ impl Effects {
 
     /// Segments to transmit, oldest first.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = SegmentOut<'_>> + '_ {
-        self.segments.iter().map(|built| SegmentOut {
-            id: built.id,
-            src: built.envelope.src,
-            dst: built.envelope.dst,
-            dscp: built.envelope.dscp,
-            hop_limit: built.envelope.hop_limit,
-            bytes: &self.arena[built.range.clone()],
-        })
+        self.segments.iter().map(SegmentBuffer::segment)
+    }
+
+    /// Takes the segments out, oldest first.
+    pub fn take_segments(&mut self) -> impl ExactSizeIterator<Item = SegmentBuffer> + '_ {
+        self.segments.drain(..)
+    }
+
+    /// Takes back the memory of a segment.
+    pub fn recycle(&mut self, mut octets: Vec<u8>) {
+        if self.spare.len() < SPARE_LIMIT && octets.capacity() <= BUFFER_CAPACITY_KEPT {
+            octets.clear();
+            self.spare.push(octets);
+        }
     }
 
     /// True where there is neither a segment nor an event.
@@ -151,24 +194,29 @@ impl Effects {
 
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
-        self.arena.clear();
-        self.segments.clear();
+        while let Some(segment) = self.segments.pop() {
+            self.recycle(segment.octets);
+        }
         self.events.clear();
     }
 
-    /// Appends a segment that `build` writes to the end of the buffer.
+    /// Appends a segment that `build` writes to the end of its buffer.
     pub(crate) fn push_segment(
         &mut self,
         id: Option<ConnectionId>,
         envelope: Envelope,
+        leaves_checksum: bool,
         build: impl FnOnce(&mut Vec<u8>),
     ) {
-        let start = self.arena.len();
-        build(&mut self.arena);
-        self.segments.push(Built {
+        let spare = self.spare.pop();
+        let mut octets = spare.unwrap_or_else(|| Vec::with_capacity(BUFFER_CAPACITY));
+        octets.resize(HEADROOM, 0);
+        build(&mut octets);
+        self.segments.push(SegmentBuffer {
             id,
             envelope,
-            range: start..self.arena.len(),
+            leaves_checksum,
+            octets,
         });
     }
 }

@@ -84,7 +84,7 @@ pub use checkpoint::{
 };
 pub use config::{Config, CongestionAlgorithm, ConnectionOptions, KeepaliveConfig, ReceiveMode};
 pub use counters::{Counters, DropReason};
-pub use effects::{CloseCause, Effects, Event, SegmentOut};
+pub use effects::{CloseCause, Effects, Event, HEADROOM, SegmentBuffer, SegmentOut};
 pub use engine::{Arrival, Engine};
 pub use error::{Error, RestoreError};
 pub use four_tuple::FourTuple;

@@ -61,12 +61,18 @@ impl Connection {
         let extension = self.send_extension(header.seq);
         let payload = self.send_buffer.slices(from, to);
         let (signer, signing) = (&mut self.signer, &self.auth.signing);
-        let (src, dst, flags) = (envelope.src, envelope.dst, header.flags);
+        let (src, dst) = (envelope.src, envelope.dst);
         let id = Some(self.id).filter(|&id| id != ConnectionId::NAMELESS);
-        ctx.fx.push_segment(id, envelope, |out| {
-            segment::emit_signed(out, src, dst, header, options, payload, |octets| {
-                signer.sign(&ends, signing, flags, extension, octets);
-            });
+        let leaves = ctx.config.leave_checksum;
+        ctx.fx.push_segment(id, envelope, leaves, |out| {
+            let start = out.len();
+            segment::write(out, header, options, payload);
+            let octets = &mut out[start..];
+            signer.sign(&ends, signing, header.flags, extension, octets);
+            match leaves {
+                true => segment::leave_checksum(octets, src, dst),
+                false => segment::fill_checksum(octets, src, dst),
+            }
         });
         ctx.counters.segments_out += 1;
         self.tally.segments_out += 1;
@@ -78,6 +84,7 @@ impl Connection {
         if self.recv.safe == self.recv.nxt {
             self.passing.delayed_ack = None;
             self.passing.ack_now = false;
+            self.passing.ack_on_mark = false;
             self.passing.safe_asked = None;
         } else if self.passing.delayed_ack.is_none() && !self.passing.ack_now {
             self.passing.delayed_ack = Some(ctx.now + ctx.config.delayed_ack);

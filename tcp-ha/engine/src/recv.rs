@@ -68,6 +68,15 @@ impl Connection {
         let quick = self.passing.quick_acks > 0;
         self.passing.quick_acks = self.passing.quick_acks.saturating_sub(1);
         let second = self.recv.nxt - self.recv.last_ack_sent > full;
+        let marked = self.identity.options.receive_mode == ReceiveMode::Marked;
+        let patience = ctx.config.mark_patience;
+        if second && marked && !had_gap && !quick && !patience.is_zero() {
+            self.passing.ack_on_mark = true;
+            let at = ctx.now + patience;
+            let delayed = self.passing.delayed_ack.get_or_insert(at);
+            *delayed = at.min(*delayed);
+            return;
+        }
         if had_gap || quick || second || ctx.config.delayed_ack.is_zero() {
             self.passing.ack_now = true;
         } else {
@@ -119,8 +128,9 @@ impl Connection {
         // Marks may come late and out of date: SAFE never goes back.
         self.recv.safe = self.recv.safe.max(safe);
         self.passing.safe_asked = None;
-        if self.passing.ack_now {
+        if self.passing.ack_now || self.passing.ack_on_mark {
             self.passing.ack_now = false;
+            self.passing.ack_on_mark = false;
             self.emit_ack(ctx);
         }
         Ok(())

@@ -1,13 +1,17 @@
 //! TCP segments: reading and writing the header (RFC 9293 3.1).
 
-use crate::checksum::tcp_checksum;
+use crate::checksum::{pseudo_header_sum, tcp_checksum};
 use crate::options::Options;
 use crate::seq::SeqNum;
 use core::fmt;
+use core::ops::Range;
 use std::net::IpAddr;
 
 /// A header without options.
 pub const HEADER_LEN: usize = 20;
+
+/// Where the checksum stands.
+const CHECKSUM: Range<usize> = 16..18;
 
 /// Control bits of a segment.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -159,6 +163,31 @@ pub(crate) fn emit_signed(
     sign: impl FnOnce(&mut [u8]),
 ) {
     let start = out.len();
+    write(out, header, options, payload);
+    sign(&mut out[start..]);
+    fill_checksum(&mut out[start..], src, dst);
+}
+
+/// Fills the checksum of a whole segment in; the field must be 0.
+pub(crate) fn fill_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr) {
+    let checksum = tcp_checksum(src, dst, segment);
+    segment[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+}
+
+/// Leaves the checksum of a whole segment to the device: the field holds the sum of the
+/// pseudo header, to which the device adds that of the segment.
+pub(crate) fn leave_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr) {
+    let sum = pseudo_header_sum(src, dst, segment.len());
+    segment[CHECKSUM].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Appends a segment whose checksum is 0.
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    header: &Header,
+    options: &Options,
+    payload: (&[u8], &[u8]),
+) {
     let header_len = HEADER_LEN + options.wire_len();
     out.reserve(header_len + payload.0.len() + payload.1.len());
     out.extend_from_slice(&header.src_port.to_be_bytes());
@@ -173,9 +202,6 @@ pub(crate) fn emit_signed(
     options.emit(out);
     out.extend_from_slice(payload.0);
     out.extend_from_slice(payload.1);
-    sign(&mut out[start..]);
-    let checksum = tcp_checksum(src, dst, &out[start..]);
-    out[start + 16..start + 18].copy_from_slice(&checksum.to_be_bytes());
 }
 
 #[cfg(test)]

@@ -207,3 +207,45 @@ fn a_fin_is_safe_with_the_last_octet_before_it() {
     let state = wire.ends[B].engine.snapshot(wire.id(B)).unwrap();
     assert_eq!((state.recv.safe, state.recv.nxt), (5, 5));
 }
+
+/// Both ends past their first segments, and a B that waits so long for marks; A has just sent four segments, which have arrived.
+fn patient(patience: std::time::Duration) -> Wire {
+    let config = Config {
+        mark_patience: patience,
+        ..Config::default()
+    };
+    let mut wire = Wire::established(config, marked());
+    past_quick_acks(&mut wire, A);
+    wire.ends[B].events.clear();
+    wire.ends[B].answers_safe_due = false;
+    wire.send(A, &pattern(4 * 1_448));
+    wire.run_for(ms(2));
+    wire
+}
+
+fn is_asked(wire: &Wire) -> bool {
+    let mut events = wire.ends[B].events.iter();
+    events.any(|event| matches!(event, Event::SafeDue { .. }))
+}
+
+#[test]
+fn an_acknowledgement_that_is_due_waits_for_a_mark_that_comes_soon() {
+    let mut wire = patient(ms(20));
+    assert!(!is_asked(&wire));
+    let sent = wire.ends[B].sent.len();
+    let (now, id, upto) = (wire.now, wire.id(B), wire.info(B).rcv_nxt);
+    wire.act(B, |engine, fx| engine.make_safe(now, id, upto, fx))
+        .expect("a mark within what was received");
+    assert_eq!(wire.ends[B].sent.len(), sent + 1);
+    wire.run_for(ms(2));
+    assert_eq!(wire.info(A).snd_una, wire.info(A).snd_end);
+}
+
+#[test]
+fn who_marks_late_is_asked_after_a_while() {
+    let mut wire = patient(ms(20));
+    assert!(!is_asked(&wire));
+    wire.run_for(ms(20));
+    assert!(is_asked(&wire));
+    assert!(is_asked(&patient(ms(0))), "at once without patience");
+}

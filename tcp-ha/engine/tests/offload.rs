@@ -22,7 +22,14 @@ fn with_a_long_segment() -> (Wire, Vec<u8>) {
         header, options, ..
     } = Segment::parse(&octets).expect("a segment");
     let mut long = Vec::new();
-    segment::emit(&mut long, src, dst, &header, &options, (&pattern(TEXT), &[]));
+    segment::emit(
+        &mut long,
+        src,
+        dst,
+        &header,
+        &options,
+        (&pattern(TEXT), &[]),
+    );
     (wire, long)
 }
 
@@ -79,4 +86,34 @@ fn a_long_segment_that_came_in_part_fills_what_is_missing() {
     arrive(&mut wire, &long, false);
     assert_eq!(wire.info(B).rcv_nxt, before + TEXT as u64);
     assert!(wire.ends[B].inbox.ends_with(&text));
+}
+
+#[test]
+fn a_checksum_that_is_left_to_the_device_is_completed_by_the_sum_of_the_segment() {
+    let config = Config {
+        leave_checksum: true,
+        ..Config::default()
+    };
+    let mut engine = Engine::new(config, secrets(1));
+    let mut fx = Effects::new();
+    let (local, remote) = (socket(A, false), socket(B, false));
+    let now = Instant::from_millis(1_000);
+    engine
+        .connect(now, local, remote, nodelay(), &mut fx)
+        .expect("a connection");
+    let segment = fx.take_segments().next().expect("a SYN");
+    assert!(segment.leaves_checksum());
+    let (src, dst) = (segment.segment().src, segment.segment().dst);
+    let mut octets = segment.into_octets().split_off(HEADROOM);
+    assert!(!Segment::checksum_is_right(src, dst, &octets));
+    // The device sums from the TCP header on, the field included.
+    let words = octets
+        .chunks(2)
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    octets[16..18].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    assert!(Segment::checksum_is_right(src, dst, &octets));
 }

@@ -24,26 +24,66 @@ impl Medium {
 }
 
 /// One frame (or, on [`Medium::Ip`], one packet) as it goes to the device. Never empty.
-#[derive(PartialEq, Eq)]
-pub struct Frame(Vec<u8>);
+pub struct Frame {
+    buffer: Vec<u8>,
+    /// Where the link header begins.
+    start: usize,
+    /// Where the TCP header begins, counted from the link header, if its checksum is left to the device.
+    left: Option<u16>,
+}
 
 impl Frame {
+    fn whole(buffer: Vec<u8>) -> Frame {
+        Frame {
+            buffer,
+            start: 0,
+            left: None,
+        }
+    }
+
     /// The octets from the link header on.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
-        &self.0
+        &self.buffer[self.start..]
+    }
+
+    /// Where the TCP header begins in [`Frame::octets`], if its checksum is left to the device: the field holds the sum of the pseudo
+    /// header.
+    #[must_use]
+    pub fn left_checksum(&self) -> Option<u16> {
+        self.left
+    }
+
+    /// The memory of a frame that was built from a segment's; `Err` for any other.
+    ///
+    /// # Errors
+    /// The frame.
+    pub fn into_segment_memory(self) -> Result<Vec<u8>, Frame> {
+        if self.start > 0 {
+            Ok(self.buffer)
+        } else {
+            Err(self)
+        }
     }
 }
 
+impl PartialEq for Frame {
+    fn eq(&self, other: &Frame) -> bool {
+        self.octets() == other.octets() && self.left == other.left
+    }
+}
+
+impl Eq for Frame {}
+
 impl AsRef<[u8]> for Frame {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.octets()
     }
 }
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} octets)", self.0.len())
+        write!(f, "Frame({} octets)", self.octets().len())
     }
 }
 
@@ -88,10 +128,21 @@ impl Frames {
             .unwrap_or_else(|| Vec::with_capacity(FRAME_CAPACITY));
         write(&mut buf);
         if buf.is_empty() {
-            self.recycle(Frame(buf));
+            self.recycle(Frame::whole(buf));
         } else {
-            self.queued.push_back(Frame(buf));
+            self.queued.push_back(Frame::whole(buf));
         }
+    }
+
+    /// Appends the frame that begins at `start` of a buffer; `left` is where the TCP header begins if its checksum is left to the device.
+    pub(crate) fn push_built(&mut self, buffer: Vec<u8>, start: usize, left: Option<usize>) {
+        // Headers of link and IP are far shorter than 2^16 octets.
+        let left = left.and_then(|at| u16::try_from(at).ok());
+        self.queued.push_back(Frame {
+            buffer,
+            start,
+            left,
+        });
     }
 
     /// Takes all frames out, oldest first.
@@ -101,7 +152,7 @@ impl Frames {
 
     /// Gives a frame's buffer back.
     pub fn recycle(&mut self, frame: Frame) {
-        let Frame(mut buf) = frame;
+        let mut buf = frame.buffer;
         if self.spare.len() < self.spare_limit && buf.capacity() <= FRAME_CAPACITY_KEPT {
             buf.clear();
             self.spare.push(buf);

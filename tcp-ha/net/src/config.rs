@@ -14,6 +14,10 @@ use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_link::host::HostError;
 use tcp_ha_link::{DeviceConfig, DeviceError, LinkAddress};
 
+/// How long an ACK waits for the daemon's mark: daemons that read at once mark in some ten microseconds, and then nothing that was received is
+/// recorded but the mark.
+const MARK_PATIENCE: Duration = Duration::from_millis(1);
+
 /// How a node begins where the register is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
@@ -96,7 +100,10 @@ impl StackConfig {
             dead_epoch: None,
             config_digest: [0; 32],
             limits: NodeLimits::default(),
-            tcp: Config::default(),
+            tcp: Config {
+                mark_patience: MARK_PATIENCE,
+                ..Config::default()
+            },
             streams_by_event: false,
             node_sync: false,
             security: SecurityTable::default(),

@@ -15,16 +15,8 @@ impl Active {
         let now = self.clock.now(mono_us);
         self.settle_events(now);
         let has_segments = self.fx.segments().len() > 0;
-        for segment in self.fx.segments() {
-            self.host.send_segment(
-                now,
-                segment.src,
-                segment.dst,
-                segment.dscp,
-                segment.hop_limit,
-                segment.bytes,
-                &mut self.frames,
-            );
+        for segment in self.fx.take_segments() {
+            self.host.send_built(now, segment, &mut self.frames);
         }
         self.fx.clear();
         self.host.take_changed_neighbours(&mut self.neighbours);

@@ -438,7 +438,10 @@ impl Active {
 
     /// Takes back a frame that was transmitted, for its memory.
     pub fn recycle(&mut self, frame: Released<Frame>) {
-        self.frames.recycle(frame.into_inner());
+        match frame.into_inner().into_segment_memory() {
+            Ok(octets) => self.fx.recycle(octets),
+            Err(frame) => self.frames.recycle(frame),
+        }
     }
 
     /// Moves what happened since the last call to the end of `into`.

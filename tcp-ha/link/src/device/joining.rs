@@ -81,7 +81,7 @@ impl Joining {
             }
         }
         self.alone = self.alone.saturating_sub(1);
-        Transmitted::one(write_alone(fd, first.octets()))
+        Transmitted::one(write_alone(fd, first))
     }
 
     /// `None` where the device does not take them together.
@@ -133,8 +133,11 @@ impl Joining {
 }
 
 /// Writes one frame as it is.
-fn write_alone(fd: BorrowedFd<'_>, octets: &[u8]) -> io::Result<()> {
-    let header = VirtioHeader::PLAIN.octets();
-    rustix::io::writev(fd, &[IoSlice::new(&header), IoSlice::new(octets)])?;
+fn write_alone(fd: BorrowedFd<'_>, frame: &Frame) -> io::Result<()> {
+    let header = frame
+        .left_checksum()
+        .map_or(VirtioHeader::PLAIN, VirtioHeader::unsummed);
+    let header = header.octets();
+    rustix::io::writev(fd, &[IoSlice::new(&header), IoSlice::new(frame.octets())])?;
     Ok(())
 }

@@ -35,15 +35,20 @@ impl IpHeader {
 
     /// Appends the header of a packet with `payload_len` octets after it. Both addresses are of one family.
     pub(super) fn write(&self, buf: &mut Vec<u8>, payload_len: usize) {
+        self.emit(grow(buf, self.len()), payload_len);
+    }
+
+    /// Writes it into as many zeros as it takes.
+    pub(super) fn emit(&self, header: &mut [u8], payload_len: usize) {
         match (self.src, self.dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => self.write_v4(buf, src, dst, payload_len),
-            (IpAddr::V6(src), IpAddr::V6(dst)) => self.write_v6(buf, src, dst, payload_len),
+            (IpAddr::V4(src), IpAddr::V4(dst)) => self.emit_v4(header, src, dst, payload_len),
+            (IpAddr::V6(src), IpAddr::V6(dst)) => self.emit_v6(header, src, dst, payload_len),
             _ => unreachable!("a route never joins two families"),
         }
     }
 
-    fn write_v4(&self, buf: &mut Vec<u8>, src: Ipv4Addr, dst: Ipv4Addr, payload_len: usize) {
-        let mut packet = Ipv4Packet::new_unchecked(grow(buf, self.len()));
+    fn emit_v4(&self, header: &mut [u8], src: Ipv4Addr, dst: Ipv4Addr, payload_len: usize) {
+        let mut packet = Ipv4Packet::new_unchecked(header);
         // Sets DF and an identification of 0 (RFC 6864 4.1).
         Ipv4Repr {
             src_addr: src,
@@ -57,8 +62,8 @@ impl IpHeader {
         packet.fill_checksum();
     }
 
-    fn write_v6(&self, buf: &mut Vec<u8>, src: Ipv6Addr, dst: Ipv6Addr, payload_len: usize) {
-        let mut packet = Ipv6Packet::new_unchecked(grow(buf, self.len()));
+    fn emit_v6(&self, header: &mut [u8], src: Ipv6Addr, dst: Ipv6Addr, payload_len: usize) {
+        let mut packet = Ipv6Packet::new_unchecked(header);
         Ipv6Repr {
             src_addr: src,
             dst_addr: dst,
@@ -84,7 +89,17 @@ pub(super) fn ethernet(
     src: LinkAddress,
     content: EthernetProtocol,
 ) {
-    let mut frame = EthernetFrame::new_unchecked(grow(buf, 14));
+    emit_ethernet(grow(buf, 14), dst, src, content);
+}
+
+/// Writes the link header into fourteen octets.
+pub(super) fn emit_ethernet(
+    header: &mut [u8],
+    dst: LinkAddress,
+    src: LinkAddress,
+    content: EthernetProtocol,
+) {
+    let mut frame = EthernetFrame::new_unchecked(header);
     frame.set_dst_addr(EthernetAddress(dst.octets()));
     frame.set_src_addr(EthernetAddress(src.octets()));
     frame.set_ethertype(content);

@@ -35,7 +35,17 @@ pub(super) struct NeighbourTable {
 }
 
 /// Packets that wait, complete but for the link address.
-pub(super) type Pending = VecDeque<Vec<u8>>;
+pub(super) type Pending = VecDeque<Packet>;
+
+/// A packet whose link header lacks the destination.
+#[derive(Debug)]
+pub(super) struct Packet {
+    pub(super) buffer: Vec<u8>,
+    /// Where the link header begins.
+    pub(super) start: usize,
+    /// Where the TCP header begins behind that, if its checksum is left to the device.
+    pub(super) left: Option<usize>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -225,7 +235,7 @@ impl NeighbourTable {
     }
 
     /// Keeps a packet until `address` is resolved. Says how many packets (this one or an older one) were dropped for it.
-    pub(super) fn queue(&mut self, address: IpAddr, packet: Vec<u8>) -> usize {
+    pub(super) fn queue(&mut self, address: IpAddr, packet: Packet) -> usize {
         let Some(entry) = self.entries.get_mut(&address) else {
             return 1;
         };

@@ -3,10 +3,10 @@
 use core::net::IpAddr;
 
 use smoltcp::wire::IpProtocol;
-use tcp_ha_engine::Instant;
+use tcp_ha_engine::{HEADROOM, Instant, SegmentBuffer, SegmentOut};
 
 use super::emit::{self, IpHeader};
-use super::neighbour::{Due, Evicted, Evidence, Learned, Resolution};
+use super::neighbour::{Due, Evicted, Evidence, Learned, Packet, Resolution};
 use super::{DropReason, Host};
 use crate::address::LinkAddress;
 use crate::frame::{Frames, Medium};
@@ -34,41 +34,74 @@ impl Host {
             dscp,
             hop_limit,
         };
-        match self.try_send(now, header, segment, out) {
+        let mut buffer = vec![0; HEADROOM];
+        buffer.extend_from_slice(segment);
+        self.send(now, header, buffer, false, out);
+    }
+
+    /// The same for a segment with room before it, which becomes the frame without a copy.
+    pub fn send_built(&mut self, now: Instant, segment: SegmentBuffer, out: &mut Frames) {
+        let leaves = segment.leaves_checksum();
+        let SegmentOut {
+            src,
+            dst,
+            dscp,
+            hop_limit,
+            ..
+        } = segment.segment();
+        let header = IpHeader {
+            src,
+            dst,
+            protocol: IpProtocol::Tcp,
+            dscp,
+            hop_limit,
+        };
+        self.send(now, header, segment.into_octets(), leaves, out);
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        header: IpHeader,
+        buffer: Vec<u8>,
+        leaves: bool,
+        out: &mut Frames,
+    ) {
+        match self.try_send(now, header, buffer, leaves, out) {
             Ok(()) => self.counters.segments_out += 1,
             Err(reason) => {
                 self.counters.drop(reason);
+                let IpHeader { src, dst, .. } = header;
                 tracing::trace!(%src, %dst, %reason, "segment dropped");
             }
         }
     }
 
+    /// `buffer` has the segment behind the headroom.
     fn try_send(
         &mut self,
         now: Instant,
         header: IpHeader,
-        payload: &[u8],
+        mut buffer: Vec<u8>,
+        leaves: bool,
         out: &mut Frames,
     ) -> Result<(), DropReason> {
+        let segment_len = buffer.len() - HEADROOM;
         if header.src.is_ipv4() != header.dst.is_ipv4() || !self.routes.is_own(header.src) {
             return Err(DropReason::NoRoute);
         }
-        if header.len() + payload.len() > usize::from(self.config.mtu) {
+        if header.len() + segment_len > usize::from(self.config.mtu) {
             return Err(DropReason::TooLong);
         }
-        let own = self.config.mac;
-        let write = |buf: &mut Vec<u8>, link: Option<LinkAddress>| {
-            if let Some(dst) = link {
-                emit::ethernet(buf, dst, own, emit::ethertype(header.dst));
-            }
-            header.write(buf, payload.len());
-            buf.extend_from_slice(payload);
-        };
+        let ip = HEADROOM - header.len();
+        header.emit(&mut buffer[ip..HEADROOM], segment_len);
+        let start = ip - self.config.medium.header_len();
+        let left = leaves.then_some(HEADROOM - start);
         if self.config.medium == Medium::Ip {
             if !self.routes.is_foreign_station(header.dst) {
                 return Err(DropReason::NoRoute);
             }
-            out.push(|buf| write(buf, None));
+            out.push_built(buffer, start, left);
             return Ok(());
         }
         let next_hop = self
@@ -77,17 +110,26 @@ impl Host {
             .ok_or(DropReason::NoRoute)?;
         let (resolution, evicted) = self.neighbours.resolve(now, next_hop);
         self.count_evicted(evicted);
+        let mac = match resolution {
+            Resolution::Known(mac) => mac,
+            Resolution::Full => return Err(DropReason::NeighbourTableFull),
+            Resolution::Ask | Resolution::Wait => LinkAddress::UNSPECIFIED,
+        };
+        let (link, own) = (&mut buffer[start..ip], self.config.mac);
+        emit::emit_ethernet(link, mac, own, emit::ethertype(header.dst));
         match resolution {
-            Resolution::Known(mac) => {
-                out.push(|buf| write(buf, Some(mac)));
+            Resolution::Known(_) => {
+                out.push_built(buffer, start, left);
                 return Ok(());
             }
-            Resolution::Full => return Err(DropReason::NeighbourTableFull),
             Resolution::Ask => self.solicit(next_hop, None, out),
-            Resolution::Wait => {}
+            _ => {}
         }
-        let mut packet = Vec::new();
-        write(&mut packet, Some(LinkAddress::UNSPECIFIED));
+        let packet = Packet {
+            buffer,
+            start,
+            left,
+        };
         let dropped = self.neighbours.queue(next_hop, packet);
         self.counters
             .drop_many(DropReason::PendingOverflow, dropped as u64);
@@ -144,9 +186,14 @@ impl Host {
         let Some((mac, pending)) = self.neighbours.take_pending(address) else {
             return;
         };
-        for mut packet in pending {
-            emit::redirect(&mut packet, mac);
-            out.push(|buf| buf.extend_from_slice(&packet));
+        for Packet {
+            mut buffer,
+            start,
+            left,
+        } in pending
+        {
+            emit::redirect(&mut buffer[start..], mac);
+            out.push_built(buffer, start, left);
         }
     }
 

@@ -42,6 +42,16 @@ impl VirtioHeader {
         csum_offset: 0,
     };
 
+    /// An ordinary frame whose TCP header begins at `tcp` and lacks the sum of its segment.
+    pub(crate) fn unsummed(tcp: u16) -> VirtioHeader {
+        VirtioHeader {
+            flags: NEEDS_CSUM,
+            csum_start: tcp,
+            csum_offset: TCP_CHECKSUM as u16,
+            ..VirtioHeader::PLAIN
+        }
+    }
+
     /// A super-frame that is to be cut into segments of `gso_size` octets of text; its TCP header begins at `tcp` and its text at `text`.
     pub(super) fn segmented(ipv6: bool, tcp: usize, text: usize, gso_size: u16) -> VirtioHeader {
         // Headers of link, IP and TCP: far below 2^16 octets.

@@ -106,7 +106,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Takes up everything that the node needs.
     pub(crate) fn open(
-        config: StackConfig,
+        mut config: StackConfig,
     ) -> Result<(Driver, Commands, mpsc::UnboundedReceiver<StackEvent>), StartError> {
         let io = |what: &'static str| move |error| StartError::Io(what, error);
         let register = open_register(&config)?;
@@ -116,6 +116,7 @@ impl Driver {
         }
         let (me, life) = new_name(&config)?;
         let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
+        config.tcp.leave_checksum = device.has_offload();
         Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
         let door = Door::open(&config)?;
         let poll = Poll::new().map_err(io("epoll"))?;
