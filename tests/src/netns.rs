@@ -26,6 +26,30 @@ impl Lab {
     /// # Panics
     /// When a command fails: no root, or no iproute2.
     pub fn new() -> Lab {
+        let lab = Lab::with_offloads();
+        for (namespace, device) in [(&lab.switch, "port"), (&lab.peer, "eth0")] {
+            let off = [
+                "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
+            ];
+            let output = lab
+                .command(namespace, "ethtool")
+                .args(off)
+                .output()
+                .expect("ethtool: apt-get install ethtool");
+            assert!(
+                output.status.success(),
+                "ethtool: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        lab
+    }
+
+    /// Builds it with the offloads of the peer's interface on: frames of many segments pass in both directions.
+    ///
+    /// # Panics
+    /// When a command fails: no root, or no iproute2.
+    pub fn with_offloads() -> Lab {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let prefix = format!("tht{}-{number}", std::process::id());
         let lab = Lab {
@@ -58,21 +82,6 @@ impl Lab {
         ip(&format!("-n {switch} link set port up"));
         ip(&format!("-n {peer} addr add 10.99.0.2/24 dev eth0"));
         ip(&format!("-n {peer} link set eth0 up"));
-        for (namespace, device) in [(switch, "port"), (peer, "eth0")] {
-            let off = [
-                "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
-            ];
-            let output = lab
-                .command(namespace, "ethtool")
-                .args(off)
-                .output()
-                .expect("ethtool: apt-get install ethtool");
-            assert!(
-                output.status.success(),
-                "ethtool: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
         lab
     }
 

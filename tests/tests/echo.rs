@@ -157,10 +157,24 @@ fn plain(said: &str) -> String {
 
 #[test]
 fn echo_survives_kills_with_100_mb_each_way() {
-    let lab = Lab::new();
-    random_file(&lab, 100);
-    let mut pair = Pair::start(&lab, built("examples/echo"));
-    let mut client = Netcat::start(&lab);
+    survives_kills(&Lab::new());
+}
+
+#[test]
+fn echo_survives_kills_with_frames_of_many_segments_both_ways() {
+    let lab = Lab::with_offloads();
+    survives_kills(&lab);
+    let frames = mean_frames(&lab);
+    assert!(
+        frames.iter().all(|&octets| octets > 1_514),
+        "no frame of one segment is longer than 1514 octets, and these were so on average: {frames:?}"
+    );
+}
+
+fn survives_kills(lab: &Lab) {
+    random_file(lab, 100);
+    let mut pair = Pair::start(lab, built("examples/echo"));
+    let mut client = Netcat::start(lab);
     for round in 0..3 {
         let reached = round * 30 * MIB;
         client.allow(reached + MIB);
@@ -168,7 +182,7 @@ fn echo_survives_kills_with_100_mb_each_way() {
         client.allow(reached + 30 * MIB);
         wait_for("progress", 60, || {
             pair.supervise();
-            came_back(&lab) > reached + 5 * MIB
+            came_back(lab) > reached + 5 * MIB
         });
         wait_for("protection", 60, || pair.is_protected());
         pair.kill();
@@ -178,8 +192,22 @@ fn echo_survives_kills_with_100_mb_each_way() {
         pair.supervise();
         client.has_ended()
     });
-    assert_eq!(came_back(&lab), 100 * MIB);
-    assert_eq!(digest(&lab, "in"), digest(&lab, "out"));
+    assert_eq!(came_back(lab), 100 * MIB);
+    assert_eq!(digest(lab, "in"), digest(lab, "out"));
+}
+
+/// Mean octets of the frames that the peer has received and sent, the empty ones among them.
+fn mean_frames(lab: &Lab) -> [u64; 2] {
+    let output = lab
+        .command(&lab.peer, "ip")
+        .args(["-s", "-j", "link", "show", "eth0"])
+        .output()
+        .expect("iproute2");
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    ["rx", "tx"].map(|way| {
+        let counter = |name: &str| shown[0]["stats64"][way][name].as_u64().unwrap_or(0);
+        counter("bytes") / counter("packets").max(1)
+    })
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn the_pool_is_bounded() {
         frames.recycle(frame);
     }
     assert_eq!(frames.spare.len(), 2);
-    frames.recycle(Frame(Vec::with_capacity(FRAME_CAPACITY_KEPT * 2)));
+    frames.recycle(Frame::whole(Vec::with_capacity(FRAME_CAPACITY_KEPT * 2)));
     assert_eq!(frames.spare.len(), 2);
 }
 
@@ -45,4 +45,19 @@ fn an_empty_frame_is_no_frame() {
     let mut frames = Frames::new();
     frames.push(|_| {});
     assert!(frames.is_empty());
+}
+
+#[test]
+fn a_frame_built_before_a_segment_gives_the_segments_memory_back() {
+    let mut frames = Frames::new();
+    frames.push_built(vec![9; 100], 40, Some(34));
+    frames.push(|buf| buf.push(0));
+    let mut all = frames.drain();
+    let built = all.next().unwrap();
+    assert_eq!(
+        (built.octets().len(), built.left_checksum()),
+        (60, Some(34))
+    );
+    assert_eq!(built.into_segment_memory().map(|it| it.len()), Ok(100));
+    assert!(all.next().unwrap().into_segment_memory().is_err());
 }
