@@ -19,7 +19,7 @@ pub struct Effects {
 /// there, without a copy. Ethernet and IPv6 fit, with some to spare.
 pub const HEADROOM: usize = 64;
 /// Room of a new buffer: a segment of the usual MTU behind the headroom.
-const BUFFER_CAPACITY: usize = 1536;
+const BUFFER_CAPACITY: usize = 1600;
 /// A buffer that has grown beyond this is let go.
 const BUFFER_CAPACITY_KEPT: usize = 16 * 1024;
 /// Buffers kept: what a burst of a thousand segments needs, 1.5 MiB.

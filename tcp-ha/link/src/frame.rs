@@ -96,8 +96,8 @@ pub struct Frames {
     spare_limit: usize,
 }
 
-/// Room of a new buffer: an Ethernet frame with the usual MTU.
-const FRAME_CAPACITY: usize = 1536;
+/// Room of a new buffer: an Ethernet frame with the usual MTU, behind the room that a segment has before it.
+const FRAME_CAPACITY: usize = 1600;
 /// A recycled buffer that has grown beyond this (jumbo frames, super-frames) is let go.
 const FRAME_CAPACITY_KEPT: usize = 16 * 1024;
 /// Buffers kept by default: what a burst of a thousand frames needs, 1.5 MiB.
@@ -122,16 +122,20 @@ impl Frames {
 
     /// Appends the frame that `write` puts into the (empty) buffer. If it writes nothing, there is no frame.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut buf = self
-            .spare
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(FRAME_CAPACITY));
+        let mut buf = self.spare_buffer();
         write(&mut buf);
         if buf.is_empty() {
             self.recycle(Frame::whole(buf));
         } else {
             self.queued.push_back(Frame::whole(buf));
         }
+    }
+
+    /// An empty buffer.
+    pub(crate) fn spare_buffer(&mut self) -> Vec<u8> {
+        self.spare
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(FRAME_CAPACITY))
     }
 
     /// Appends the frame that begins at `start` of a buffer; `left` is where the TCP header begins if its checksum is left to the device.

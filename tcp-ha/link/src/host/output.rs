@@ -34,7 +34,8 @@ impl Host {
             dscp,
             hop_limit,
         };
-        let mut buffer = vec![0; HEADROOM];
+        let mut buffer = out.spare_buffer();
+        buffer.resize(HEADROOM, 0);
         buffer.extend_from_slice(segment);
         self.send(now, header, buffer, false, out);
     }
