@@ -63,12 +63,19 @@ impl Namespace {
 
     /// Joins this namespace and `other` by a cable: interface `here` in this one, `there` in the other, without offloads, both up.
     pub(crate) fn cable(&self, here: &str, other: &Namespace, there: &str) {
+        self.cable_with_offloads(here, other, there);
+        for (namespace, end) in [(self, here), (other, there)] {
+            namespace.run(&format!("ethtool -K {end} tx off tso off gso off gro off"));
+        }
+    }
+
+    /// The same with the offloads that such interfaces have.
+    pub(crate) fn cable_with_offloads(&self, here: &str, other: &Namespace, there: &str) {
         let name = &other.name;
         self.ip(&format!(
             "link add {here} type veth peer name {there} netns {name}"
         ));
         for (namespace, end) in [(self, here), (other, there)] {
-            namespace.run(&format!("ethtool -K {end} tx off tso off gso off gro off"));
             namespace.ip(&format!("link set {end} up"));
         }
     }
