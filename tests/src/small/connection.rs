@@ -83,6 +83,9 @@ fn position(isn: u32, seq: u32, near: u64) -> i64 {
     near as i64 + i64::from(seq.wrapping_sub(isn.wrapping_add(near as u32)) as i32)
 }
 
+/// How far the initial sequence numbers of a side go in a few seconds (RFC 6528: one each 4 us).
+const LATE: u32 = 1 << 20;
+
 impl Connection {
     pub(super) fn new(ends: Ends, iss: u32, passive: bool, settings: &Settings) -> Connection {
         Connection {
@@ -294,7 +297,7 @@ impl Connection {
         };
         let opens = segment.has(SYN) && !segment.has(RST);
         if opens && segment.seq != self.irs {
-            self.meet_stranger();
+            self.meet_stranger(segment.seq);
         } else if !(self.reborn || opens) {
             self.judge.look(segment, &at, &ours, settings.expected)?;
             let near = |seq: u32| position(self.iss, seq, self.una);
@@ -308,10 +311,12 @@ impl Connection {
 
     /// A SYN of another connection with the same ends, whose numbers say nothing of this one. In TIME-WAIT the other side may have
     /// forgotten this one, and an old SYN of ours that comes late opens there (RFC 9293 3.5, figure 9); in SYN-RECEIVED it may never
-    /// have been more than a SYN that was sent, which nobody takes over. Between the two it lives.
-    fn meet_stranger(&mut self) {
+    /// have been more than a SYN that was sent, which nobody takes over. Between the two it lives, and only a late SYN is none of its
+    /// affairs: of a node that had sent no more than that from the same port when another took over and opened this one.
+    fn meet_stranger(&mut self, seq: u32) {
         let lives = !matches!(self.state, State::SynReceived | State::TimeWait);
-        if !self.reborn && lives {
+        let late = self.irs.wrapping_sub(seq) < LATE;
+        if !self.reborn && lives && !late {
             self.told.push(Told::OpenedAnew);
         }
     }

@@ -177,13 +177,13 @@ fn a_segment_that_breaks_a_rule_is_accused() {
 }
 
 /// B says a SYN-ACK of another connection to A, with A in this state of affairs; what A tells its user.
-fn told_of_a_stranger(pair: &mut Pair) -> Vec<Told> {
+fn told_of_a_stranger(pair: &mut Pair, seq: u32) -> Vec<Told> {
     let number = pair.numbers[0].expect("a connection");
     let ends = pair.stacks[0].ends(number).expect("it is known");
     let stranger = Segment {
         src_port: ends.remote.port(),
         dst_port: ends.local.port(),
-        seq: 0x7000_0000,
+        seq,
         ack: 6,
         flags: SYN | ACK,
         window: 0,
@@ -203,7 +203,18 @@ fn a_live_connection_that_is_opened_anew_is_told() {
     while pair.said[0] < 3_000 {
         pair.turn();
     }
-    assert!(told_of_a_stranger(&mut pair).contains(&Told::OpenedAnew));
+    assert!(told_of_a_stranger(&mut pair, 0x7000_0000).contains(&Told::OpenedAnew));
+}
+
+#[test]
+fn a_syn_that_was_sent_before_its_own_is_late_and_nothing_else() {
+    let mut pair = Pair::new(Keys::None, 5, 0);
+    while pair.said[0] < 3_000 {
+        pair.turn();
+    }
+    let number = pair.numbers[0].expect("a connection");
+    let seq = pair.stacks[0].connections[&number].irs.wrapping_sub(300);
+    assert!(!told_of_a_stranger(&mut pair, seq).contains(&Told::OpenedAnew));
 }
 
 #[test]
@@ -213,5 +224,5 @@ fn an_old_syn_may_open_anew_once_both_sides_have_closed() {
         pair.turn();
     }
     assert_eq!(pair.ends[0], None, "the first to close waits");
-    assert!(!told_of_a_stranger(&mut pair).contains(&Told::OpenedAnew));
+    assert!(!told_of_a_stranger(&mut pair, 0x7000_0000).contains(&Told::OpenedAnew));
 }

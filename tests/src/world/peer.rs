@@ -132,6 +132,11 @@ impl Peer {
     /// Connections that the pair opened go to clients without one, as such become free.
     fn claim(&mut self) {
         while let Some(&line) = self.unclaimed.front() {
+            if self.tcps.ends(line).is_none() {
+                // It was over before anybody had it.
+                self.unclaimed.pop_front();
+                continue;
+            }
             let free = |client: &&mut Client| client.line().is_none();
             let Some(client) = self.clients.iter_mut().find(free) else {
                 return;
