@@ -57,7 +57,8 @@ goodput: ## Bulk transfer through loss, ours beside the kernel's, as ratios (roo
 	target/release/goodput --loss 1,5 --rounds 5 --seconds 8
 
 bench: ## Everything measured side by side, rounds in turn, into target/bench.json and target/bench.md (root; under 25 minutes)
-	$(CARGO) build --release --locked -p tcp-ha-bench --bins
+	@scripts/packages
+	$(CARGO) build --release --locked -p tcp-ha-bench -p active-rp -p standby-rp --bins
 	$(CARGO) build --release --locked -p tcp-ha-bench --examples
 	target/release/bench
 

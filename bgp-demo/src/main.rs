@@ -1,6 +1,7 @@
 //! `bgp-demo lab`: the laboratory that cuts the active route processor under load and asks the peers.
 
 mod lab;
+mod picture;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Soak(Box<lab::SoakOptions>),
     /// How fast a hang is found, and how often a living active is taken for dead, by heartbeat and load, as a table.
     Limits(Box<lab::LimitsOptions>),
+    /// Draw a failover of a run of the laboratory, time to the right, sequence numbers upwards: lab --capture FILE --report FILE first.
+    Picture(picture::PictureOptions),
     /// A small run of the laboratory, told as a story: two kills, with the first real daemon that is installed.
     Demo {
         /// Who plays the peers.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Lab(options) => lab::lab(*options),
         Command::Soak(options) => lab::soak(*options),
         Command::Limits(options) => lab::limits(*options),
+        Command::Picture(options) => picture::picture(&options),
         Command::Demo { peer } => lab::demo(peer),
         Command::KernelPeer { config, socket } => {
             match bgp_demo::peer::control::run_process(&config, &socket) {

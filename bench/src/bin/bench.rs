@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use tcp_ha_bench::report::{Report, Section};
 use tcp_ha_bench::tap::{self, scale, stack};
-use tcp_ha_bench::{checkpoint, gate};
+use tcp_ha_bench::{checkpoint, gate, restart, takeover};
 
 /// One round of the gate.
 const GATE_WATCH: Duration = Duration::from_secs(2);
@@ -34,6 +34,9 @@ struct Arguments {
     /// Length of a bulk transfer.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+    /// Of takeovers, those whose title has these words.
+    #[arg(long, value_name = "WORDS")]
+    only: Option<String>,
     /// The report.
     #[arg(long, default_value = "target/bench.json")]
     report: PathBuf,
@@ -61,6 +64,10 @@ enum Part {
     Stack,
     /// Small messages over a TAP.
     Small,
+    /// Kills and hangs under many sessions, from the cut to the first words.
+    Takeover,
+    /// Other route processors killed and started again, beside ours.
+    Restart,
 }
 
 impl Part {
@@ -80,6 +87,11 @@ impl Part {
             )?],
             Part::Stack => stack::bulk(arguments.rounds, arguments.seconds)?,
             Part::Small => vec![stack::small(arguments.rounds)?],
+            Part::Restart => vec![restart::restarts(arguments.rounds)?],
+            Part::Takeover => {
+                let only = arguments.only.as_deref();
+                takeover::takeovers(arguments.sessions, arguments.rounds, only)?
+            }
         })
     }
 }

@@ -1,14 +1,19 @@
 //! A process with a role: started in a namespace, heard line by line, and what it has used of the processors.
 
 use super::role::{Role, Said};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 /// See the module's text. Dropping it ends the process.
 pub struct Actor {
     child: Child,
-    said: BufReader<ChildStdout>,
+    said: Receiver<Said>,
+    told: Option<ChildStdin>,
     what: String,
 }
 
@@ -31,14 +36,19 @@ impl Actor {
     pub fn run(namespace: &str, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Actor> {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace]).arg(program);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments).stdin(Stdio::piped());
+        // The kernel lets a stopped process go on when its group loses the shell that began it: a hang must not end so.
+        command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let said = child.stdout.take();
         let said = said.ok_or_else(|| io::Error::other("no pipe"))?;
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || pass_on(said, &sender));
         let what: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
         Ok(Actor {
+            told: child.stdin.take(),
             child,
-            said: BufReader::new(said),
+            said: receiver,
             what: what.join(" "),
         })
     }
@@ -48,22 +58,46 @@ impl Actor {
     /// # Errors
     /// It has ended without a word.
     pub fn hear(&mut self) -> io::Result<Said> {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if self.said.read_line(&mut line)? == 0 {
-                let status = self.child.wait()?;
-                let what = format!("{} ended without an answer: {status}", self.what);
-                return Err(io::Error::other(what));
-            }
-            if line.trim() == "listening" {
-                return Ok(Said::Ready);
-            }
-            // Lines of other kinds are for people.
-            if let Ok(said) = serde_json::from_str(line.trim()) {
-                return Ok(said);
-            }
+        match self.said.recv() {
+            Ok(said) => Ok(said),
+            Err(_) => Err(self.ended()),
         }
+    }
+
+    /// The next thing that it says, or `None` where it says nothing for so long.
+    ///
+    /// # Errors
+    /// It has ended without a word.
+    pub fn hear_within(&mut self, patience: Duration) -> io::Result<Option<Said>> {
+        match self.said.recv_timeout(patience) {
+            Ok(said) => Ok(Some(said)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
+        }
+    }
+
+    fn ended(&mut self) -> io::Error {
+        let status = self.child.wait();
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        io::Error::other(format!("{} ended without an answer: {status}", self.what))
+    }
+
+    /// Tells it something: a line on its standard input.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn tell(&mut self, line: &str) -> io::Result<()> {
+        let told = self.told.as_mut();
+        let told = told.ok_or_else(|| io::Error::other("no pipe"))?;
+        told.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        signal_to(&self.child, signal)
     }
 
     /// Waits until it is ready.
@@ -108,6 +142,27 @@ impl Actor {
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         kib.map(|kib| kib * 1024.0)
             .ok_or_else(|| io::Error::other("no VmRSS"))
+    }
+}
+
+/// Sends a signal to a child that has not been waited for, so that its id is still its own.
+pub(crate) fn signal_to(child: &Child, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::other("no process"))?;
+    Ok(kill_process(pid, signal)?)
+}
+
+/// Hears a process until it ends, or nobody wants to know any more.
+fn pass_on(said: ChildStdout, to: &mpsc::Sender<Said>) {
+    for line in BufReader::new(said).lines().map_while(Result::ok) {
+        let said = match line.trim() {
+            "listening" => Some(Said::Ready),
+            // Lines of other kinds are for people.
+            other => serde_json::from_str(other).ok(),
+        };
+        if said.is_some_and(|said| to.send(said).is_err()) {
+            return;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod actor;
 mod kernel;
 mod node;
-mod place;
+pub(crate) mod place;
 mod relay;
 pub mod role;
 pub mod scale;

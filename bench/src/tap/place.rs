@@ -7,26 +7,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The address that serves.
-pub(super) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 98, 0, 1));
+pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 98, 0, 1));
 /// The kernel's address where the client is.
 const CLIENT: &str = "10.98.0.2/24";
 /// Device of the active, or of whoever else serves from user space.
-pub(super) const TAP: &str = "tap0";
+pub(crate) const TAP: &str = "tap0";
+/// What joins the TAPs where both nodes speak in turn.
+const BRIDGE: &str = "br0";
 /// Device of the standby: nothing is on its other side.
-pub(super) const SPARE_TAP: &str = "tap1";
+pub(crate) const SPARE_TAP: &str = "tap1";
 
 /// See the module's text. Dropping it removes everything; what runs inside must have been ended.
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Where the client is, and the TAPs.
-    pub(super) near: String,
+    pub(crate) near: String,
     /// Where the kernel serves.
-    pub(super) far: String,
-    directory: PathBuf,
+    pub(crate) far: String,
+    /// A directory of its own.
+    pub(crate) directory: PathBuf,
 }
 
 impl Place {
     /// Two namespaces with nothing between them.
-    pub(super) fn new() -> io::Result<Place> {
+    pub(crate) fn new() -> io::Result<Place> {
         let name = |role: &str| format!("bench{}{role}", std::process::id());
         let directory = std::env::temp_dir().join(name("d"));
         let place = Place {
@@ -53,6 +56,24 @@ impl Place {
             ip(&format!("-n {near} link set {tap} up"))?;
         }
         ip(&format!("-n {near} addr add {CLIENT} dev {TAP}"))?;
+        Ok(place)
+    }
+
+    /// TAPs on a bridge in the near namespace; the kernel has its address on the bridge.
+    pub(crate) fn with_bridge() -> io::Result<Place> {
+        let place = Place::new()?;
+        let near = &place.near;
+        ip(&format!(
+            "-n {near} link add {BRIDGE} address 02:00:00:00:0b:00 type bridge mcast_snooping 0"
+        ))?;
+        for (at, tap) in [TAP, SPARE_TAP].into_iter().enumerate() {
+            ip(&format!("-n {near} tuntap add dev {tap} mode tap"))?;
+            ip(&format!(
+                "-n {near} link set {tap} address 02:00:00:00:0a:0{at} master {BRIDGE} up"
+            ))?;
+        }
+        ip(&format!("-n {near} addr add {CLIENT} dev {BRIDGE}"))?;
+        ip(&format!("-n {near} link set {BRIDGE} up"))?;
         Ok(place)
     }
 
@@ -90,13 +111,13 @@ impl Place {
     }
 
     /// A directory for a register, empty.
-    pub(super) fn register(&self) -> io::Result<PathBuf> {
+    pub(crate) fn register(&self) -> io::Result<PathBuf> {
         clear(&self.directory)?;
         std::fs::create_dir_all(&self.directory)?;
         Ok(self.directory.clone())
     }
 
-    fn inside(&self, namespace: &str, program: &str) -> Command {
+    pub(crate) fn inside(&self, namespace: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace, program]);
         command

@@ -2,6 +2,7 @@
 
 use super::{kernel, node, relay};
 use crate::end::{Direction, kernel_connect, kernel_serve};
+use crate::takeover;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::IpAddr;
@@ -119,6 +120,8 @@ pub enum Role {
         /// Whether frames may stand for many segments.
         offload: bool,
     },
+    /// Somebody in a takeover.
+    Takeover(takeover::Part),
 }
 
 /// What a process has to say, a line each.
@@ -146,10 +149,12 @@ pub enum Said {
         /// Microseconds since the Unix epoch.
         unix_us: u64,
     },
+    /// Something about a takeover.
+    Takeover(takeover::Word),
 }
 
 /// Says something to who started this process.
-pub(super) fn say(said: &Said) -> io::Result<()> {
+pub(crate) fn say(said: &Said) -> io::Result<()> {
     println!("{}", serde_json::to_string(said)?);
     Ok(())
 }
@@ -191,5 +196,6 @@ pub fn play(role: &Role) -> io::Result<()> {
             }
         },
         Role::Relay { taps, offload } => relay::relay(taps, *offload),
+        Role::Takeover(part) => takeover::play(part),
     }
 }

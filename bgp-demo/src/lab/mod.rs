@@ -37,6 +37,7 @@ use std::process::ExitCode;
 pub(crate) use demo::demo;
 pub(crate) use limits::{LimitsOptions, limits};
 pub(crate) use options::{LabOptions, PeerKind};
+pub(crate) use routes::is_ours;
 pub(crate) use soak::{SoakOptions, soak};
 
 /// Exit status of a run in which a peer noticed something.

@@ -130,8 +130,11 @@ pub(crate) struct Failover {
     pub(crate) kind: CutKind,
     /// Another node is active than before (after a stall it may be the same).
     pub(crate) taken_over: bool,
-    /// Seconds since the run began.
+    /// Seconds since the first cut.
     pub(crate) at_s: f64,
+    /// Just before the cut, nanoseconds since the Unix epoch.
+    #[serde(default)]
+    pub(crate) cut_unix_ns: u64,
     /// The slot of the survivor.
     pub(crate) survivor: String,
     /// From the cut to the survivor's first segment, the first session's, milliseconds.

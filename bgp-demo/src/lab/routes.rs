@@ -264,5 +264,13 @@ fn peer_address(family: LabFamily, session: u32) -> IpAddr {
     }
 }
 
+/// Whether an address is that of the route processors.
+pub(crate) fn is_ours(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address == OUR_ADDRESS_V4,
+        IpAddr::V6(address) => address == OUR_ADDRESS_V6,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -172,6 +172,7 @@ fn failovers(found: &Found<'_>, words: &[FirstWords], told: &ToldReport) -> Vec<
             at_s: begin.map_or(0.0, |begin| {
                 cut.moment.at.saturating_since(begin).as_secs_f64()
             }),
+            cut_unix_ns: cut.moment.at.as_nanos(),
             survivor: TAPS[cut.moment.survivor].to_owned(),
             first_segment_ms: extreme(&words.segment, false),
             last_session_ms: extreme(&words.segment, true),

@@ -148,9 +148,13 @@ pub struct TakeoverStatus {
     pub how: How,
     /// First sign of the old active's death: `death`, `silence`, `channel` or `handover`; empty for a cold start.
     pub sign: &'static str,
+    /// When it was seen, by the node's monotonic clock.
+    pub seen_us: u64,
     /// From the sign to the won compare-and-swap.
     pub claim_us: u64,
-    /// From there until every frame of the takeover was with the device.
+    /// From there until the first frame of the takeover was ready to leave.
+    pub built_us: u64,
+    /// From the won compare-and-swap until every frame of the takeover was with the device.
     pub speak_us: u64,
     /// Connections that were taken over.
     pub taken: usize,

@@ -42,7 +42,9 @@ fn a_takeover_tells_of_stack_and_speaker() {
     let stack = TakeoverStatus {
         how: tcp_ha::How::TakeOver,
         sign: "death",
+        seen_us: 7,
         claim_us: 40,
+        built_us: 50,
         speak_us: 60,
         taken: 3,
         left_behind: 1,
@@ -50,7 +52,7 @@ fn a_takeover_tells_of_stack_and_speaker() {
     let document = takeover(&stack, None);
     assert_eq!(
         (&document["kind"], &document["first_segment_us"]),
-        (&"take-over".into(), &100.into())
+        (&"take-over".into(), &90.into())
     );
     assert_eq!(document["updates_after"], Value::Null);
     let speaker = Promotion {

@@ -35,6 +35,7 @@ fn clean() -> Report {
             kind: CutKind::Kill,
             taken_over: true,
             at_s: 0.0,
+            cut_unix_ns: 0,
             survivor: "rp1".to_owned(),
             first_segment_ms: Some(0.4),
             last_session_ms: Some(0.4),

@@ -19,6 +19,7 @@ mod protect;
 mod renewal;
 mod security;
 mod share;
+mod speaking;
 #[cfg(feature = "schema-v2")]
 mod trial;
 mod user;
@@ -52,6 +53,7 @@ use protect::Protected;
 pub use protect::Protection;
 use renewal::Renewal;
 use share::Shares;
+use speaking::Silent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tcp_ha_engine::{Arrival, ConnectionId, Effects, Engine, ListenerId, Secrets, Unreachable};
@@ -175,6 +177,7 @@ pub struct Active {
     gift_in_doubt: bool,
     /// What is still to be said of where the addresses are.
     announcing: Option<Announcing>,
+    silent: Silent,
     /// No pair is tried before this local time.
     pair_after_us: u64,
     tenure: Tenure,
@@ -279,6 +282,7 @@ impl Active {
             gift_in_doubt: false,
             pair_after_us: 0,
             announcing: None,
+            silent: Silent::default(),
             tenure,
             barrier_due: false,
             register_failing: false,
@@ -295,24 +299,6 @@ impl Active {
             session_refusals: SessionRefusals::default(),
             #[cfg(feature = "schema-v2")]
             trial: 0,
-        }
-    }
-
-    /// After a takeover: turns the bridges and the peers towards this node, and speaks on every connection.
-    pub(crate) fn speak_again(&mut self, mono_us: u64, timestamp_jump_ms: u32) {
-        let now = self.clock.now(mono_us);
-        if !planted!(UnannouncedTakeover) {
-            self.announce(mono_us);
-        }
-        let ids: Vec<ConnectionId> = self.engine.connections().collect();
-        for id in ids {
-            // Every id comes from the engine itself.
-            let _ = self.engine.resume(now, id, timestamp_jump_ms, &mut self.fx);
-            let info = self.engine.connection(id);
-            if info.is_some_and(|info| info.fin_queued && !info.orphaned) {
-                // No daemon is handed a stream that was closed: nobody reads what still comes.
-                let _ = self.engine.abandon(now, id, &mut self.fx);
-            }
         }
     }
 
@@ -367,6 +353,7 @@ impl Active {
         if self.timers_rest() {
             return;
         }
+        self.speak_on(mono_us);
         self.judge_probation(mono_us);
         self.announce_again(mono_us);
         let now = self.clock.now(mono_us);
@@ -392,6 +379,7 @@ impl Active {
             .chain(self.guard_timeout())
             .chain(self.probation_timeout())
             .chain(self.audit_timeout())
+            .chain((!self.silent.is_empty()).then_some(0))
             .chain(
                 self.standby
                     .as_ref()
@@ -411,6 +399,7 @@ impl Active {
             return true;
         }
         matches!(self.guard, Guard::Solo | Guard::Paired)
+            && self.silent.is_empty()
             && self.gate.room() > self.limits.gate_frames / 4
     }
 

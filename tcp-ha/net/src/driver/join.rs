@@ -272,7 +272,9 @@ impl Driver {
         self.takeover = Some(TakeoverStatus {
             how: How::ColdStart,
             sign: "",
+            seen_us: 0,
             claim_us: 0,
+            built_us: 0,
             speak_us: 0,
             taken: 0,
             left_behind: 0,

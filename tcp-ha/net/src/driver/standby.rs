@@ -279,7 +279,12 @@ impl Driver {
         }
         // The peers come first: frames leave before the daemon is told anything.
         active.close_batch(won_us);
+        let built_us = monotonic_us().saturating_sub(won_us);
         self.transmit(&mut active);
+        while active.speak_on(monotonic_us()) {
+            active.close_batch(monotonic_us());
+            self.transmit(&mut active);
+        }
         let how = if sign == "handover" {
             How::HandOver
         } else {
@@ -288,7 +293,9 @@ impl Driver {
         let takeover = TakeoverStatus {
             how,
             sign,
+            seen_us,
             claim_us: won_us.saturating_sub(seen_us),
+            built_us,
             speak_us: monotonic_us().saturating_sub(won_us),
             taken: taken.len(),
             left_behind: left_behind.len(),
