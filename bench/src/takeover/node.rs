@@ -38,10 +38,7 @@ pub(super) async fn play(part: &Part) -> io::Result<()> {
     };
     // A process with gigabytes closes its sockets late: whoever waits for that takes over late.
     let heap = touched(heap_mib << 20);
-    let device = DeviceConfig {
-        kind: DeviceKind::Tap,
-        name: tap.clone(),
-    };
+    let device = DeviceConfig::new(DeviceKind::Tap, tap.clone());
     let mut config = StackConfig::new(tap, device, register.clone());
     config.begin = if *stands_by {
         Begin::Standby
