@@ -47,8 +47,8 @@ pub(super) struct Panel {
     pub(super) y: Scale,
     /// The direction.
     pub(super) side: Side,
-    /// Whether it names the values of its vertical axis.
-    pub(super) named: bool,
+    /// Width of a column in which a thin course has one step at most.
+    pub(super) column: f64,
 }
 
 impl Panel {
@@ -61,7 +61,8 @@ impl Panel {
         for (index, session) in sessions.iter().enumerate() {
             if index != chosen {
                 let class = format!("{} many", self.side.class());
-                svg.steps(&class, &self.course(&self.side.way(session).sent));
+                let course = self.course(&self.side.way(session).sent);
+                svg.steps(&class, &thinned(course, self.column));
             }
         }
         let again = sessions.iter().flat_map(|it| &self.side.way(it).again);
@@ -109,9 +110,7 @@ impl Panel {
         for value in kib.ticks(TICKS_Y) {
             let at = kib.place(value);
             svg.line("grid", (left, at), (right, at));
-            if self.named {
-                svg.words("small", "end", (left - 6.0, at + 4.0), &label(value));
-            }
+            svg.words("small", "end", (left - 6.0, at + 4.0), &label(value));
         }
     }
 
@@ -134,5 +133,30 @@ impl Panel {
             .filter(|(time, value)| self.x.has(*time) && self.y.has(*value))
             .map(|(time, value)| (self.x.place(*time), self.y.place(*value)))
             .collect()
+    }
+}
+
+/// The first point, and the last of each column.
+fn thinned(points: Vec<(f64, f64)>, column: f64) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::with_capacity(points.len());
+    let number = |x: f64| (x / column) as i64;
+    for point in points {
+        match kept.as_mut_slice() {
+            [_, .., last] if number(last.0) == number(point.0) => *last = point,
+            _ => kept.push(point),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_keeps_its_last_point() {
+        let points = vec![(0.0, 1.0), (1.0, 2.0), (1.9, 3.0), (2.0, 4.0), (9.0, 5.0)];
+        let kept = [(0.0, 1.0), (1.9, 3.0), (2.0, 4.0), (9.0, 5.0)];
+        assert_eq!(thinned(points, 2.0), kept);
     }
 }
