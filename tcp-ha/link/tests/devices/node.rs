@@ -50,7 +50,8 @@ impl Node {
         let tenure = MemoryRegister::new()
             .compare_and_swap(None, me, None)
             .unwrap();
-        let mut gate = Gate::new(me, 1000);
+        // More than any window has segments of.
+        let mut gate = Gate::new(me, 10_000);
         assert!(gate.open_solo(&tenure));
         Node {
             device,
