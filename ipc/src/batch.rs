@@ -266,6 +266,12 @@ impl OwnedBatch {
         })
     }
 
+    /// Its octets, for their memory.
+    #[must_use]
+    pub fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
+
     /// Its log sequence number.
     #[must_use]
     pub fn lsn(&self) -> Lsn {

@@ -173,9 +173,14 @@ pub struct Session {
     newest_told: Epoch,
     events: VecDeque<SessionEvent>,
     outgoing: Vec<u8>,
+    /// Memory for the body of a message.
+    body: Vec<u8>,
     written: usize,
     counters: SessionCounters,
 }
+
+/// Memory of batches is used again up to this size.
+const KEPT_OCTETS: usize = 1 << 20;
 
 impl Session {
     /// The standby's side: looks for the active `remote` in `epoch`; its Hello is outgoing.
@@ -213,6 +218,7 @@ impl Session {
             newest_told: epoch,
             events: VecDeque::new(),
             outgoing: Vec::new(),
+            body: Vec::new(),
             written: 0,
             counters: SessionCounters::default(),
         }
@@ -221,6 +227,15 @@ impl Session {
     /// The next event.
     pub fn poll(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
+    }
+
+    /// Takes back a batch that was dealt with, for its memory.
+    pub fn recycle(&mut self, batch: OwnedBatch) {
+        let mut octets = batch.into_octets();
+        if self.partial.is_empty() && octets.capacity() <= KEPT_OCTETS {
+            octets.clear();
+            self.partial = octets;
+        }
     }
 
     /// Later frames carry this epoch, frames of older ones are refused, and acknowledgements
@@ -394,9 +409,11 @@ impl Session {
     }
 
     fn queue_message<T: serde::Serialize>(&mut self, kind: FrameKind, message: &T) {
-        let mut body = Vec::new();
+        let mut body = std::mem::take(&mut self.body);
         codec::encode_into(message, &mut body).expect("messages are bounded");
         self.queue(kind, 0, &[&body]);
+        body.clear();
+        self.body = body;
     }
 
     fn queue(&mut self, kind: FrameKind, flags: u16, parts: &[&[u8]]) {

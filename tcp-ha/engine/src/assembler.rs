@@ -1,6 +1,7 @@
 //! Octets that arrived out of order (RFC 9293 3.10.7.4, seventh step) and the SACK blocks
 //! that tell of them (RFC 2018).
 
+use crate::spare::Spare;
 use std::collections::VecDeque;
 
 /// Octets of neighbouring segments, all in one piece.
@@ -130,6 +131,16 @@ impl Assembler {
             .map(|i| (i.start, i.end()))
             .collect::<Vec<_>>()
             .into_iter()
+    }
+}
+
+impl Spare for Assembler {
+    fn spare_octets(&self) -> usize {
+        self.islands.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.islands.give_back();
     }
 }
 

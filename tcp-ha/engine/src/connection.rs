@@ -129,6 +129,8 @@ pub(crate) struct Passing {
     pub(crate) path: PathSearch,
     /// Segments retransmitted.
     pub(crate) retransmits: u64,
+    /// When spare memory is given back, if it is not used until then.
+    pub(crate) spare_until: Option<Instant>,
 }
 
 impl Connection {

@@ -120,6 +120,7 @@ impl Engine {
             fx: &mut *fx,
         };
         let result = act(connection, &mut ctx);
+        connection.note_spare(now);
         self.settle(id, fx);
         Ok(result)
     }

@@ -68,6 +68,7 @@ pub mod segment;
 mod send;
 mod send_buffer;
 mod seq;
+mod spare;
 mod spurious;
 mod state;
 mod tail_loss;

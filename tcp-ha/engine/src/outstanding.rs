@@ -7,6 +7,7 @@ mod delivery;
 mod loss;
 
 use crate::scoreboard::Scoreboard;
+use crate::spare::Spare;
 use crate::time::Instant;
 use std::collections::VecDeque;
 
@@ -154,6 +155,20 @@ impl Outstanding {
         self.sacked += u32::from(rest.sacked);
         self.lost += u32::from(rest.lost);
         self.retransmitted += u32::from(rest.retransmitted);
+    }
+}
+
+impl Spare for Outstanding {
+    fn spare_octets(&self) -> usize {
+        self.segments.spare_octets()
+            + self.ranges.spare_octets()
+            + self.retransmissions.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.segments.give_back();
+        self.ranges.give_back();
+        self.retransmissions.give_back();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where SENDs end (RFC 9293 3.9.1, the PUSH flag).
 
+use crate::spare::Spare;
 use std::collections::VecDeque;
 
 /// Ends of SENDs remembered; of more than these, only the last is.
@@ -42,6 +43,16 @@ impl Pushes {
     /// True where the last SEND came without PUSH.
     pub(crate) fn more_is_to_come(&self) -> bool {
         self.more
+    }
+}
+
+impl Spare for Pushes {
+    fn spare_octets(&self) -> usize {
+        self.ends.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.ends.give_back();
     }
 }
 

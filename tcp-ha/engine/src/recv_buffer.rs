@@ -1,5 +1,6 @@
 //! Octets from READ to RCV.NXT.
 
+use crate::spare::Spare;
 use std::collections::VecDeque;
 
 /// The receive buffer. Positions are sequence positions.
@@ -31,9 +32,6 @@ impl RecvBuffer {
         // At most the length, which is a usize.
         self.octets.drain(..gone as usize);
         self.start += gone;
-        if self.octets.is_empty() && self.octets.capacity() > 1 << 16 {
-            self.octets = VecDeque::new();
-        }
     }
 
     /// The octets from `from` on, in two parts; `None` where `from` is not held.
@@ -41,5 +39,15 @@ impl RecvBuffer {
         let low = usize::try_from(from.checked_sub(self.start)?).ok()?;
         (low <= self.octets.len())
             .then(|| crate::ring::slices(&self.octets, low, self.octets.len()))
+    }
+}
+
+impl Spare for RecvBuffer {
+    fn spare_octets(&self) -> usize {
+        self.octets.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.octets.give_back();
     }
 }

@@ -1,5 +1,7 @@
 //! What the peer holds beyond SND.UNA, as its SACK blocks tell (RFC 2018).
 
+use crate::spare::Spare;
+
 /// Most ranges kept; further ones are not noted, which costs retransmissions only.
 const MAX_RANGES: usize = 256;
 
@@ -61,6 +63,16 @@ impl Scoreboard {
         if let Some(first) = self.ranges.first_mut() {
             first.0 = first.0.max(una);
         }
+    }
+}
+
+impl Spare for Scoreboard {
+    fn spare_octets(&self) -> usize {
+        self.ranges.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.ranges.give_back();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Octets from SND.UNA to the end of what the user has written.
 
+use crate::spare::Spare;
 use std::collections::VecDeque;
 
 /// The send buffer. Positions are sequence positions: the first octet of a stream is 1.
@@ -81,7 +82,6 @@ impl SendBuffer {
         self.supplied = self.supplied.max(self.start);
         if self.octets.is_empty() {
             self.start = self.start.max(position);
-            self.octets = VecDeque::new();
         }
     }
 
@@ -109,6 +109,16 @@ impl SendBuffer {
         let low = from.saturating_sub(self.start) as usize;
         let high = (to.saturating_sub(self.start) as usize).min(self.len());
         crate::ring::slices(&self.octets, low.min(high), high)
+    }
+}
+
+impl Spare for SendBuffer {
+    fn spare_octets(&self) -> usize {
+        self.octets.spare_octets()
+    }
+
+    fn give_back(&mut self) {
+        self.octets.give_back();
     }
 }
 

@@ -46,6 +46,7 @@ impl Connection {
             self.user_timeout_at(),
             self.passing.delayed_ack,
             self.passing.hold_until,
+            self.passing.spare_until,
             self.recovery.tail.timer,
             self.recovery.rack.timer,
         ]
@@ -138,6 +139,9 @@ impl Connection {
         }
         if due(self.passing.hold_until) {
             self.passing.hold_until = None;
+        }
+        if due(self.passing.spare_until) {
+            self.on_rest(ctx);
         }
         if due(self.recovery.rack.timer) {
             self.on_reordering_timeout(ctx);

@@ -7,7 +7,6 @@ use tcp_ha_engine::{
 
 /// One change of one connection: each concern that differs, whole; variables of a concern change together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "schema-v2", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnectionDelta {
     /// The connection.
     pub id: ConnectionId,

@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// Room for so many pieces is kept for good.
+const KEPT_PIECES: usize = 4;
+
 /// A contiguous range of a stream: grows at the end, is trimmed at the front.
 ///
 /// Offsets count payload octets from 0.
@@ -74,6 +77,16 @@ impl OctetQueue {
             self.len -= wanted;
             each(at, piece);
         }
+    }
+
+    /// Whether more memory is kept for what may come than a few pieces take.
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.chunks.capacity() - self.chunks.len() > KEPT_PIECES
+    }
+
+    /// Gives back what is kept for what may come.
+    pub(crate) fn give_back(&mut self) {
+        self.chunks.shrink_to_fit();
     }
 
     /// All octets held, in the pieces in which they came.

@@ -103,7 +103,6 @@ pub enum SendMode {
 
 /// A connection as the standby first hears of it.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema-v2", derive(Serialize, Deserialize))]
 pub struct SnapshotRecord {
     /// The connection.
     pub id: ConnectionId,
@@ -235,9 +234,7 @@ impl Record<'_> {
             Record::Snapshot(snapshot) => batch.record(SNAPSHOT, |out| {
                 schema::write_snapshot(version, snapshot, out);
             }),
-            Record::Delta(delta) => {
-                batch.record(DELTA, |out| schema::write_delta(version, delta, out));
-            }
+            Record::Delta(delta) => write_delta(batch, version, delta),
             Record::Deleted { id } => body(batch, DELETED, id),
             Record::Received { id, offset, octets } => {
                 octet_record(batch, RECEIVED, *id, *offset, &[octets])
@@ -261,6 +258,11 @@ impl Record<'_> {
             }
         }
     }
+}
+
+/// Appends what changed in a connection, such as the version carries.
+pub fn write_delta(batch: &mut BatchBuilder, version: Version, delta: &ConnectionDelta) {
+    batch.record(DELTA, |out| schema::write_delta(version, delta, out));
 }
 
 /// Appends inbound octets that lie in two pieces.
@@ -301,6 +303,23 @@ fn daemon_record(batch: &mut BatchBuilder, kind: u16, id: Option<ConnectionId>, 
         out.extend_from_slice(&id.map_or(NO_CONNECTION, |id| id.0).to_le_bytes());
         out.extend_from_slice(octets);
     });
+}
+
+/// What changed in a connection, where the record is of that kind: the frequent one, without an allocation.
+///
+/// # Errors
+/// The body is not of its form; the standby then resigns rather than guess.
+pub fn parse_delta(
+    version: Version,
+    kind: u16,
+    octets: &[u8],
+) -> Result<Option<ConnectionDelta>, RecordError> {
+    if kind != DELTA {
+        return Ok(None);
+    }
+    let what = "malformed body";
+    let delta = schema::read_delta(version, octets).ok_or(RecordError { kind, what })?;
+    Ok(Some(delta))
 }
 
 /// Reads one record of version 1.

@@ -1,7 +1,9 @@
 //! The standby's equivalent of everything that the active has: built from records alone.
 
 mod audit;
+mod warmth;
 
+use crate::delta::ConnectionDelta;
 use crate::event::NodeEvent;
 use crate::octets::OctetQueue;
 use crate::readiness::{DownReason, Readiness};
@@ -10,10 +12,11 @@ use audit::ShadowAudit;
 use bytes::Bytes;
 use core::fmt;
 use ipc::schema::Version;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use tcp_ha_engine::auth::SecurityTable;
 use tcp_ha_engine::{ConnectionId, ConnectionState, Opener, ReceiveMode};
+use warmth::Warmth;
 
 /// What a shadow holds at most. Beyond it the records are refused ([`ShadowError::TooMuch`]), and the standby's role ends.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,7 @@ pub struct ShadowConnection {
     closed_to_daemon: bool,
     /// The last round of an audit that named it, or in which it came.
     named_in: u64,
+    warmth: Warmth,
 }
 
 impl ShadowConnection {
@@ -186,11 +190,13 @@ pub struct Shadow {
     shared: Option<SharedState>,
     security: SecurityTable,
     neighbours: BTreeMap<IpAddr, [u8; 6]>,
-    connections: BTreeMap<ConnectionId, ShadowConnection>,
+    connections: BTreeMap<ConnectionId, Box<ShadowConnection>>,
     /// Connections that are known to be down, and nothing more; the reason is told to who takes over.
     down: BTreeMap<ConnectionId, DownReason>,
     /// Connections that the batch in hand speaks of; checked when it ends.
-    touched: BTreeSet<ConnectionId>,
+    touched: Vec<ConnectionId>,
+    /// Connections that keep memory for what may come.
+    warm: Vec<ConnectionId>,
     audit: ShadowAudit,
     #[cfg(feature = "schema-v2")]
     trial: u64,
@@ -216,7 +222,8 @@ impl Shadow {
             neighbours: BTreeMap::new(),
             connections: BTreeMap::new(),
             down: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
+            warm: Vec::new(),
             audit: ShadowAudit::default(),
             #[cfg(feature = "schema-v2")]
             trial: 0,
@@ -256,11 +263,7 @@ impl Shadow {
                 }
             }
             Record::Snapshot(snapshot) => self.open(*snapshot, events)?,
-            Record::Delta(delta) => {
-                let connection = self.connection(delta.id)?;
-                delta.apply(&mut connection.state);
-                self.touched.insert(delta.id);
-            }
+            Record::Delta(delta) => self.apply_delta(&delta)?,
             Record::Deleted { id } => {
                 self.down.remove(&id);
                 if let Some(connection) = self.connections.remove(&id)
@@ -304,20 +307,37 @@ impl Shadow {
         Ok(())
     }
 
+    /// Applies what changed in a connection.
+    ///
+    /// # Errors
+    /// No snapshot has announced it.
+    pub fn apply_delta(&mut self, delta: &ConnectionDelta) -> Result<(), ShadowError> {
+        let connection = self.connection(delta.id)?;
+        delta.apply(&mut connection.state);
+        self.touched.push(delta.id);
+        Ok(())
+    }
+
     /// The batch, or what precedes a record of the daemon's in it, is complete: what it said must agree with itself.
     ///
     /// # Errors
     /// A checkpoint speaks of octets that are not held.
     pub fn end_batch(&mut self, events: &mut Vec<NodeEvent>) -> Result<(), ShadowError> {
-        for id in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched.drain(..) {
             self.settle(id, events)?;
+            self.warm_up(id);
         }
+        self.touched = touched;
         Ok(())
     }
 
     fn connection(&mut self, id: ConnectionId) -> Result<&mut ShadowConnection, ShadowError> {
         self.connections
             .get_mut(&id)
+            .map(Box::as_mut)
             .ok_or(ShadowError::UnknownConnection(id))
     }
 
@@ -346,10 +366,11 @@ impl Shadow {
             sent: OctetQueue::new(una_offset(&state)),
             closed_to_daemon: state.lifecycle.user_closed,
             named_in: self.audit.round(),
+            warmth: Warmth::Cold,
         };
         let tuple = state.identity.tuple;
-        self.connections.insert(id, connection);
-        self.touched.insert(id);
+        self.connections.insert(id, Box::new(connection));
+        self.touched.push(id);
         let active_open = state.identity.opener == Opener::Active;
         events.push(NodeEvent::ReplicaOpened {
             id,
@@ -362,7 +383,7 @@ impl Shadow {
 
     /// Nothing is held of a connection that is down: no survivor takes it up, and its replica begins anew when it comes back.
     fn take_down(&mut self, id: ConnectionId, reason: DownReason, events: &mut Vec<NodeEvent>) {
-        self.touched.remove(&id);
+        self.touched.retain(|it| *it != id);
         self.down.insert(id, reason);
         // An audit may have found that it is missing.
         if let Some(connection) = self.connections.remove(&id)
@@ -378,7 +399,7 @@ impl Shadow {
         offset: u64,
         octets: &[u8],
     ) -> Result<(), ShadowError> {
-        self.touched.insert(id);
+        self.touched.push(id);
         let octets_max = self.bounds.octets;
         let connection = self.connection(id)?;
         let expected = connection.received.end();
@@ -408,7 +429,7 @@ impl Shadow {
         octets: &[u8],
         events: &mut Vec<NodeEvent>,
     ) -> Result<(), ShadowError> {
-        self.touched.insert(id);
+        self.touched.push(id);
         let octets_max = self.bounds.octets;
         let connection = self.connection(id)?;
         let expected = connection.sent.end();
@@ -508,7 +529,7 @@ impl Shadow {
     pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &ShadowConnection)> {
         self.connections
             .iter()
-            .map(|(&id, connection)| (id, connection))
+            .map(|(&id, connection)| (id, connection.as_ref()))
     }
 }
 

@@ -22,6 +22,9 @@ use tcp_ha_link::host::Host;
 /// Silence after which a standby that is not paired looks for an active anew.
 const UNPAIRED_SILENCE_US: u64 = 2_000_000;
 
+/// Time between two looks after memory that rests.
+const REST_US: u64 = 1_000_000;
+
 /// Where a standby stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -94,6 +97,8 @@ pub struct Standby {
     #[cfg(feature = "planted")]
     put_off: Option<OwnedBatch>,
     sent_us: u64,
+    /// When memory was last looked after.
+    rested_us: u64,
     /// Whether a claim of unknown outcome was made.
     in_doubt: bool,
     /// Whether it has given the epoch up.
@@ -126,6 +131,7 @@ impl Standby {
             #[cfg(feature = "planted")]
             put_off: None,
             sent_us: mono_us,
+            rested_us: mono_us,
             in_doubt: false,
             resigned: false,
             given: Epoch(0),
@@ -184,7 +190,10 @@ impl Standby {
                 self.course.enter(Readiness::TcpInitialSync, mono_us);
             }
             SessionEvent::Refused(reason) => return Err(StandbyEnd::Refused(reason.to_string())),
-            SessionEvent::Batch(batch) => self.apply(mono_us, &batch)?,
+            SessionEvent::Batch(batch) => {
+                self.apply(mono_us, &batch)?;
+                self.session.recycle(batch);
+            }
             SessionEvent::Heartbeat { time_us, .. } => self.clock.learn(time_us, mono_us),
             SessionEvent::Control(Control::Paired { epoch }) => {
                 self.session.set_epoch(epoch);
@@ -223,14 +232,24 @@ impl Standby {
     fn apply_records(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
         self.clock.learn(batch.time_us(), mono_us);
         for record in batch.records() {
-            let applied = match record::parse_as(self.version(), record.kind, record.body) {
-                Ok(record) => self.shadow.apply(record, &mut self.events),
-                Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
-            };
-            applied.map_err(|error| self.contradict(&error))?;
+            self.apply_record(record.kind, record.body)?;
         }
         let ended = self.shadow.end_batch(&mut self.events);
         ended.map_err(|error| self.contradict(&error))
+    }
+
+    fn apply_record(&mut self, kind: u16, body: &[u8]) -> Result<(), StandbyEnd> {
+        let version = self.version();
+        let shadow = &mut self.shadow;
+        let applied = match record::parse_delta(version, kind, body) {
+            Ok(Some(delta)) => shadow.apply_delta(&delta),
+            Ok(None) => match record::parse_as(version, kind, body) {
+                Ok(record) => shadow.apply(record, &mut self.events),
+                Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
+            },
+            Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
+        };
+        applied.map_err(|error| self.contradict(&error))
     }
 
     fn contradict(&mut self, error: &ShadowError) -> StandbyEnd {
@@ -254,6 +273,10 @@ impl Standby {
             self.sent_us = mono_us;
             self.session
                 .send_heartbeat(self.applied, self.clock.now(mono_us).as_micros());
+        }
+        if mono_us >= self.rested_us + REST_US {
+            self.rested_us = mono_us;
+            self.shadow.rest();
         }
         match self.detector.checked(mono_us) {
             // Who is not paired may not take over, and gives a busy active time.

@@ -266,7 +266,7 @@ impl Active {
             None => self.node_sync,
         };
         if held && self.audits_run() {
-            self.record_changes();
+            self.record_what_shows();
             Record::AuditApplication { id, octets }.write(&mut self.batch);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Closing a batch: effects of the engine become events, records and frames, under one LSN.
 
 use super::Active;
+use super::arrived::Range;
 use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::{self, Record};
@@ -30,6 +31,7 @@ impl Active {
         } else {
             self.engine.take_dirty(&mut self.dirty);
             self.dirty.clear();
+            self.put_off.clear();
             self.batch.clear();
         }
         self.neighbours.clear();
@@ -80,11 +82,27 @@ impl Active {
 
     /// Turns engine events into the daemon's; answers what needs an answer within this batch.
     fn settle_events(&mut self, now: Instant) {
+        let mut events = std::mem::take(&mut self.settling);
         while !self.fx.events.is_empty() {
-            for event in std::mem::take(&mut self.fx.events) {
+            std::mem::swap(&mut events, &mut self.fx.events);
+            for event in events.drain(..) {
                 self.settle(now, event);
             }
+            self.settle_arrived(now);
         }
+        self.settling = events;
+    }
+
+    /// The daemon gets what came, and what an ACK waits for is made safe.
+    fn settle_arrived(&mut self, now: Instant) {
+        let (mut ranges, mut due) = self.arrived.take();
+        for Range { id, from, to } in ranges.drain(..) {
+            self.deliver(id, from, to);
+        }
+        for (id, upto) in due.drain(..) {
+            self.make_trailing_safe(now, id, upto);
+        }
+        self.arrived.put_back(ranges, due);
     }
 
     fn settle(&mut self, now: Instant, event: Event) {
@@ -108,13 +126,17 @@ impl Active {
                     self.events.push(NodeEvent::Connected { id, local, remote });
                 }
             }
-            Event::Received { id, from, to } => self.deliver(id, from, to),
-            Event::SafeDue { id, upto } => self.make_trailing_safe(now, id, upto),
+            Event::Received { id, from, to } => self.arrived.note(Range { id, from, to }),
+            Event::SafeDue { id, upto } => self.arrived.note_due(id, upto),
             Event::Acknowledged { id, upto } => {
                 self.events.push(NodeEvent::Acknowledged { id, upto })
             }
-            Event::PeerClosed { id } => self.events.push(NodeEvent::PeerClosed { id }),
+            Event::PeerClosed { id } => {
+                self.settle_arrived(now);
+                self.events.push(NodeEvent::PeerClosed { id });
+            }
             Event::Closed { id, cause } => {
+                self.settle_arrived(now);
                 self.connecting.remove(&id);
                 self.forget_connection(id);
                 self.events.push(NodeEvent::Closed { id, cause });
@@ -157,6 +179,9 @@ impl Active {
             }
             .write(&mut self.batch);
             self.charge(id, self.batch.octets() - before);
+            if let Some(protected) = self.protected.get_mut(&id) {
+                protected.shipped = true;
+            }
         }
         let _ = self.engine.make_safe(now, id, upto, &mut self.fx);
     }
@@ -171,14 +196,28 @@ impl Active {
         }
     }
 
-    /// Records every connection that has changed since the last call.
-    ///
-    /// Called before each record of the daemon's as well, so that the standby reads both in the order in which they came about.
-    pub(super) fn record_changes(&mut self) {
+    /// Records every connection that has changed since the last call: one delta each, whatever has become of it in the batch.
+    fn record_changes(&mut self) {
+        self.engine.take_dirty(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let mut put_off = std::mem::take(&mut self.put_off);
+        for id in put_off.drain(..).chain(dirty.drain(..)) {
+            self.record_change(id);
+        }
+        (self.dirty, self.put_off) = (dirty, put_off);
+    }
+
+    /// Called before each record of the daemon's: records what shows in the replica's feed, so that the standby reads both in the order in
+    /// which they came about. All else waits for the end of the batch.
+    pub(super) fn record_what_shows(&mut self) {
         self.engine.take_dirty(&mut self.dirty);
         let mut dirty = std::mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
-            self.record_change(id);
+            if self.shows(id) {
+                self.record_change(id);
+            } else if self.put_off.last() != Some(&id) {
+                self.put_off.push(id);
+            }
         }
         self.dirty = dirty;
     }

@@ -6,6 +6,7 @@
 //! between two calls of `close_batch` is one batch: one transaction for the standby. No frame can be had but through `release` (I1).
 
 mod announcing;
+mod arrived;
 mod audit;
 mod backing;
 mod batch;
@@ -36,6 +37,7 @@ use crate::record::SharedState;
 use crate::shadow::ShadowBounds;
 use crate::takeover::timestamp_base;
 use announcing::Announcing;
+use arrived::Arrived;
 use audit::Audit;
 use backing::Backing;
 use departing::Departing;
@@ -157,6 +159,11 @@ pub struct Active {
     frames: Frames,
     departing: Departing,
     dirty: Vec<ConnectionId>,
+    /// Changed, and recorded at the end of the batch.
+    put_off: Vec<ConnectionId>,
+    arrived: Arrived,
+    /// Memory for events of the engine that are being settled.
+    settling: Vec<tcp_ha_engine::Event>,
     neighbours: Vec<(std::net::IpAddr, tcp_ha_link::LinkAddress)>,
     protected: BTreeMap<ConnectionId, Protected>,
     /// Connections on their way to ready.
@@ -267,6 +274,9 @@ impl Active {
             frames: Frames::default(),
             departing: Departing::default(),
             dirty: Vec::new(),
+            put_off: Vec::new(),
+            arrived: Arrived::default(),
+            settling: Vec::new(),
             neighbours: Vec::new(),
             protected: BTreeMap::new(),
             advancing: BTreeSet::new(),

@@ -5,7 +5,7 @@ use super::guard::Guard;
 use crate::delta::ConnectionDelta;
 use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness};
-use crate::record::{Record, SendMode, SnapshotRecord};
+use crate::record::{self, Record, SendMode, SnapshotRecord};
 use crate::schema;
 use crate::shadow::ShadowConnection;
 use core::fmt;
@@ -65,13 +65,15 @@ pub(super) struct Protected {
     /// The standby has the daemon's state, or needs none.
     application_synced: bool,
     /// What the records say so far; `None` before the snapshot.
-    recorded: Option<Recorded>,
+    recorded: Option<Box<Recorded>>,
     /// Acknowledgement of this LSN ends the present step.
     awaited: Option<Lsn>,
     /// The standby was told that it is down, and remembers that much.
     pub(super) told_down: bool,
     /// Octets of its records that are not acknowledged.
     pub(super) held_octets: usize,
+    /// Octets were shipped of which its checkpoint does not speak yet.
+    pub(super) shipped: bool,
 }
 
 struct Recorded {
@@ -144,6 +146,7 @@ impl Active {
             awaited: None,
             told_down: false,
             held_octets: 0,
+            shipped: false,
         };
         self.protected.insert(id, protected);
         if !attached {
@@ -295,17 +298,18 @@ impl Active {
             self.record_sent(id, info.snd_una);
         }
         if let Some(protected) = self.protected.get_mut(&id) {
-            protected.recorded = Some(Recorded {
+            protected.recorded = Some(Box::new(Recorded {
                 state,
                 received_upto: info.safe,
                 sent_upto: info.snd_end,
-            });
+            }));
             protected.readiness = Readiness::TcpSecondPhase;
             if planted!(ReadyTooSoon) {
                 protected.readiness = Readiness::Ready;
             }
             protected.awaited = None;
             protected.told_down = false;
+            protected.shipped = false;
         }
         self.charge(id, self.batch.octets() - before);
         self.note_connection(id, Readiness::TcpSecondPhase);
@@ -313,6 +317,22 @@ impl Active {
             id,
             readiness: Readiness::TcpSecondPhase,
         });
+    }
+
+    /// Whether a change of a connection shows in what the replica is fed: octets that were dealt with or written, its end. SAFE does not,
+    /// nor what concerns TCP alone.
+    pub(super) fn shows(&self, id: ConnectionId) -> bool {
+        let Some(protected) = self.protected.get(&id) else {
+            return false;
+        };
+        let (Some(recorded), Some(new)) = (&protected.recorded, self.engine.snapshot(id)) else {
+            return true;
+        };
+        let old = &recorded.state;
+        protected.shipped
+            || old.lifecycle != new.lifecycle
+            || (protected.logs_received() && old.recv.read != new.recv.read)
+            || (protected.logs_sent() && old.send.end != new.send.end)
     }
 
     /// Records what changed in a connection in this batch: its octets first, then the delta that speaks of them.
@@ -354,17 +374,19 @@ impl Active {
         }
         let Some(Protected {
             recorded: Some(recorded),
+            shipped,
             ..
         }) = self.protected.get_mut(&id)
         else {
             return;
         };
+        *shipped = false;
         recorded.received_upto = info.safe;
         recorded.sent_upto = info.snd_end;
         if let Some(delta) = ConnectionDelta::between(id, &recorded.state, &state) {
             recorded.state = state;
             let before = self.batch.octets();
-            Record::Delta(Box::new(delta)).write_as(version, &mut self.batch);
+            record::write_delta(&mut self.batch, version, &delta);
             self.counters.checkpoints += 1;
             self.counters.checkpoint_octets += (self.batch.octets() - before) as u64;
         }
@@ -504,6 +526,7 @@ impl Active {
             awaited: None,
             told_down: false,
             held_octets: 0,
+            shipped: false,
         };
         self.note_connection(id, protected.readiness);
         self.protected.insert(id, protected);

@@ -160,7 +160,7 @@ impl Active {
         }
         if self.has_established_standby() {
             if !planted!(RecordBeforeChanges) {
-                self.record_changes();
+                self.record_what_shows();
             }
             let lost = planted!(MarkWithoutEffect) && dealt_with.is_some();
             let before = self.batch.octets();
@@ -203,7 +203,7 @@ impl Active {
             return;
         }
         if !planted!(RecordBeforeChanges) {
-            self.record_changes();
+            self.record_what_shows();
         }
         for octets in records {
             Record::Application { id, octets }.write(&mut self.batch);
