@@ -1,6 +1,7 @@
 //! Path attributes as the speaker compares them, and the table that keeps each set once.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -167,13 +168,36 @@ impl PathAttributes {
 /// A shared attribute set.
 pub type Attributes = Arc<PathAttributes>;
 
+/// A set with its hash, which is made once: a set has a dozen parts in as many places.
+#[derive(Debug)]
+struct Interned {
+    hash: u64,
+    set: Attributes,
+}
+
+impl Hash for Interned {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for Interned {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.set == other.set
+    }
+}
+
+impl Eq for Interned {}
+
 /// Keeps each attribute set once.
 ///
 /// Sets that nobody else holds are dropped whenever the table has doubled since the last sweep, so it is bounded by
 /// twice the sets in use plus a constant.
 #[derive(Debug, Default)]
 pub struct Interner {
-    sets: HashSet<Attributes>,
+    sets: HashSet<Interned>,
+    /// Keyed: peers choose what is hashed.
+    hashing: RandomState,
     sweep_at: usize,
 }
 
@@ -182,15 +206,19 @@ impl Interner {
 
     /// The shared copy of `attributes`.
     pub fn intern(&mut self, attributes: PathAttributes) -> Attributes {
-        if let Some(known) = self.sets.get(&attributes) {
-            return Arc::clone(known);
+        let wanted = Interned {
+            hash: self.hashing.hash_one(&attributes),
+            set: Arc::new(attributes),
+        };
+        if let Some(known) = self.sets.get(&wanted) {
+            return Arc::clone(&known.set);
         }
         if self.sets.len() >= self.sweep_at.max(Self::SWEEP_MIN) {
-            self.sets.retain(|set| Arc::strong_count(set) > 1);
+            self.sets.retain(|it| Arc::strong_count(&it.set) > 1);
             self.sweep_at = self.sets.len() * 2;
         }
-        let shared = Arc::new(attributes);
-        self.sets.insert(Arc::clone(&shared));
+        let shared = Arc::clone(&wanted.set);
+        self.sets.insert(wanted);
         shared
     }
 

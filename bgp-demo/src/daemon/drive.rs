@@ -17,6 +17,8 @@ use crate::time::Instant;
 
 /// Messages that one connection may send before others get their turn.
 const TURN_MESSAGES: usize = 64;
+/// Happenings that are dealt with before others get their turn.
+const TURN_HAPPENINGS: usize = 64;
 
 pub(super) struct Driver {
     pub(super) config: DaemonConfig,
@@ -74,7 +76,10 @@ impl Driver {
                         return ended;
                     }
                 }
-                Some(happening) = self.happened.recv() => self.happening(happening),
+                Some(happening) = self.happened.recv() => {
+                    self.happening(happening);
+                    self.more_happenings(TURN_HAPPENINGS);
+                }
                 Some(request) = asked.recv() => self.answer(request),
                 () = sleep_until(at) => self.timers(),
                 () = std::future::ready(()), if !self.ready.is_empty() => self.send_all(),
@@ -84,13 +89,18 @@ impl Driver {
 
     /// Time passed; but a peer whose octets lie here unread is not silent.
     fn timers(&mut self) {
-        for _ in 0..HAPPENINGS_MAX {
+        self.more_happenings(HAPPENINGS_MAX);
+        self.input(Input::Timer);
+    }
+
+    /// Deals with what is here already.
+    fn more_happenings(&mut self, count: usize) {
+        for _ in 0..count {
             let Ok(happening) = self.happened.try_recv() else {
-                break;
+                return;
             };
             self.happening(happening);
         }
-        self.input(Input::Timer);
     }
 
     fn happening(&mut self, happening: Happening) {

@@ -1,9 +1,10 @@
 //! UPDATE (RFC 4271 4.3), with the error handling of RFC 7606.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::attribute::{self, Parsed};
+use super::multiprotocol::MpReach;
 use super::{DecodeContext, MessageError, code, nlri, subcode};
 use crate::attributes::{Origin, PathAttributes};
 use crate::prefix::{Family, Prefix};
@@ -123,20 +124,39 @@ impl Update {
             .faults
             .iter()
             .any(|fault| fault.action == FaultAction::TreatedAsWithdraw);
-        let nlri_next_hop = IpAddr::V4(parsed.next_hop.unwrap_or(Ipv4Addr::UNSPECIFIED));
-        let nlri = (prefixes, nlri_next_hop, None);
-        let reach =
-            mp_reach.map(|reach| (reach.prefixes, reach.next_hop, reach.next_hop_link_local));
-        for (prefixes, next_hop, link_local) in [Some(nlri), reach].into_iter().flatten() {
-            if withdraw {
-                self.withdrawn.extend(prefixes);
-            } else if !prefixes.is_empty() {
-                self.announced.push(Announcement {
-                    attributes: parsed.attributes(next_hop, link_local),
-                    prefixes,
-                });
+        let nlri = MpReach {
+            next_hop: IpAddr::V4(parsed.next_hop.unwrap_or(Ipv4Addr::UNSPECIFIED)),
+            next_hop_link_local: None,
+            prefixes,
+        };
+        if withdraw {
+            self.withdrawn.extend(nlri.prefixes);
+            self.withdrawn
+                .extend(mp_reach.into_iter().flat_map(|reach| reach.prefixes));
+            return;
+        }
+        let attributes = parsed.into_attributes();
+        let mp_reach = mp_reach.filter(|reach| !reach.prefixes.is_empty());
+        match (nlri.prefixes.is_empty(), mp_reach) {
+            (true, None) => {}
+            (true, Some(reach)) => self.announce(reach, attributes),
+            (false, None) => self.announce(nlri, attributes),
+            (false, Some(reach)) => {
+                self.announce(nlri, attributes.clone());
+                self.announce(reach, attributes);
             }
         }
+    }
+
+    fn announce(&mut self, reach: MpReach, attributes: PathAttributes) {
+        self.announced.push(Announcement {
+            attributes: PathAttributes {
+                next_hop: reach.next_hop,
+                next_hop_link_local: reach.next_hop_link_local,
+                ..attributes
+            },
+            prefixes: reach.prefixes,
+        });
     }
 
     fn has_fault(&self, code: u8) -> bool {
@@ -147,24 +167,21 @@ impl Update {
 }
 
 impl Parsed {
-    fn attributes(
-        &self,
-        next_hop: IpAddr,
-        next_hop_link_local: Option<Ipv6Addr>,
-    ) -> PathAttributes {
+    /// The attributes, without a next hop.
+    fn into_attributes(self) -> PathAttributes {
         PathAttributes {
             origin: self.origin.unwrap_or(Origin::Incomplete),
-            as_path: self.as_path.clone().unwrap_or_default(),
-            next_hop,
-            next_hop_link_local,
+            as_path: self.as_path.unwrap_or_default(),
+            next_hop: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            next_hop_link_local: None,
             med: self.med,
             local_pref: self.local_pref,
             atomic_aggregate: self.atomic_aggregate,
             aggregator: self.aggregator,
-            communities: self.communities.clone(),
-            extended_communities: self.extended_communities.clone(),
-            large_communities: self.large_communities.clone(),
-            opaque: self.opaque.clone().into(),
+            communities: self.communities,
+            extended_communities: self.extended_communities,
+            large_communities: self.large_communities,
+            opaque: self.opaque.into(),
         }
     }
 }

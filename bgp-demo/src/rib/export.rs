@@ -16,30 +16,46 @@ pub struct GroupId(u32);
 /// A peer's groups by [`Family::index`]; none for a family that was not negotiated.
 pub type Groups = [Option<GroupId>; 2];
 
-/// Address of the attribute set, and what else the policy looks at.
-type Key = (usize, GroupId, LearnedBy);
+/// What else than the attributes the policy looks at.
+type Terms = (GroupId, LearnedBy);
 
+/// What the policy makes of one attribute set.
 #[derive(Debug)]
 struct Exported {
-    /// Keeps the address in the key from being used again.
-    _source: Attributes,
-    told: Option<Attributes>,
+    /// Keeps the address by which it is found from being used again.
+    source: Attributes,
+    /// As far as it was asked for: as many entries as there are groups, at most thrice.
+    told: Vec<(Terms, Option<Attributes>)>,
 }
 
-/// Shares attribute sets, and remembers what [`policy::export`] makes of them. The memo is emptied when it is full.
+impl Exported {
+    fn told(&self, terms: Terms) -> Option<&Option<Attributes>> {
+        let known = self.told.iter().find(|(known, _)| *known == terms);
+        known.map(|(_, told)| told)
+    }
+}
+
+/// Shares attribute sets, and remembers what [`policy::export`] makes of them.
+///
+/// What nobody but the memo and the table of sets holds is forgotten whenever the memo has doubled since it was last looked through, so it is
+/// bounded by twice the sets in use plus a constant.
 #[derive(Debug, Default)]
 pub struct Exporter {
     interner: Interner,
     groups: Vec<ExportGroup>,
-    exported: HashMap<Key, Exported>,
+    /// By the address of the attribute set.
+    exported: HashMap<usize, Exported>,
+    sweep_at: usize,
     /// The last answer: neighbouring prefixes often share their attributes.
-    last: Option<(Key, Option<Attributes>)>,
+    last: Option<((usize, Terms), Option<Attributes>)>,
     /// By peer index: the peer is in another AS.
     external: Vec<bool>,
 }
 
 impl Exporter {
-    const ENTRIES_MAX: usize = 1 << 16;
+    const SWEEP_MIN: usize = 4096;
+    /// Who holds a set that no route has: the memo and the table of sets.
+    const OWN_HOLDERS: usize = 2;
 
     /// For peers of which each is in another AS, or not.
     #[must_use]
@@ -88,28 +104,37 @@ impl Exporter {
     /// What the peers of a group should be told where `path` is chosen; not for the peer that gave it.
     pub fn told(&mut self, group: GroupId, path: &Path) -> Option<Attributes> {
         let learned_by = self.learned_by(path);
-        let key = (Arc::as_ptr(&path.attributes).addr(), group, learned_by);
-        if let Some((_, told)) = self.last.as_ref().filter(|(last, _)| *last == key) {
+        let key = Arc::as_ptr(&path.attributes).addr();
+        let terms = (group, learned_by);
+        if let Some((_, told)) = self.last.as_ref().filter(|(last, _)| *last == (key, terms)) {
             return told.clone();
         }
-        if let Some(known) = self.exported.get(&key) {
-            self.last = Some((key, known.told.clone()));
-            return known.told.clone();
-        }
-        if self.exported.len() >= Self::ENTRIES_MAX {
-            self.exported.clear();
+        let known = self.exported.get(&key).and_then(|known| known.told(terms));
+        let told = match known {
+            Some(told) => told.clone(),
+            None => self.export(terms, &path.attributes),
+        };
+        self.last = Some(((key, terms), told.clone()));
+        told
+    }
+
+    /// Asks the policy, and remembers what it says.
+    fn export(&mut self, terms: Terms, attributes: &Attributes) -> Option<Attributes> {
+        let group = self.groups.get(terms.0.0 as usize)?;
+        let told =
+            policy::export(group, terms.1, attributes).map(|told| self.interner.intern(told));
+        if self.exported.len() >= self.sweep_at.max(Self::SWEEP_MIN) {
             self.last = None;
+            self.exported
+                .retain(|_, it| Arc::strong_count(&it.source) > Self::OWN_HOLDERS);
+            self.sweep_at = self.exported.len() * 2;
         }
-        let group = self.groups.get(group.0 as usize)?;
-        let told = policy::export(group, learned_by, &path.attributes)
-            .map(|told| self.interner.intern(told));
-        self.exported.insert(
-            key,
-            Exported {
-                _source: Arc::clone(&path.attributes),
-                told: told.clone(),
-            },
-        );
+        let key = Arc::as_ptr(attributes).addr();
+        let exported = self.exported.entry(key).or_insert_with(|| Exported {
+            source: Arc::clone(attributes),
+            told: Vec::with_capacity(1),
+        });
+        exported.told.push((terms, told.clone()));
         told
     }
 
@@ -125,16 +150,12 @@ impl Exporter {
         let group = groups[Family::of(prefix).index()]?;
         let path = path.filter(|path| path.source != Source::Peer(to))?;
         let learned_by = self.learned_by(path);
-        let key = (Arc::as_ptr(&path.attributes).addr(), group, learned_by);
-        if let Some(known) = self.exported.get(&key) {
-            return known.told.clone();
+        let known = self.exported.get(&Arc::as_ptr(&path.attributes).addr());
+        if let Some(told) = known.and_then(|known| known.told((group, learned_by))) {
+            return told.clone();
         }
-        policy::export(
-            self.groups.get(group.0 as usize)?,
-            learned_by,
-            &path.attributes,
-        )
-        .map(Arc::new)
+        let group = self.groups.get(group.0 as usize)?;
+        policy::export(group, learned_by, &path.attributes).map(Arc::new)
     }
 
     fn learned_by(&self, path: &Path) -> LearnedBy {
@@ -147,3 +168,6 @@ impl Exporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! Loc-RIB: for each prefix the routes that may be chosen, and the one that is.
 
+use std::slice;
+
 use prefix_trie::joint::JointPrefixMap;
+use prefix_trie::joint::map::Entry;
 
 use super::Source;
 use crate::attributes::Attributes;
@@ -15,12 +18,71 @@ pub struct Path {
     pub attributes: Attributes,
 }
 
-/// The routes of one prefix; never empty.
+/// The routes of one prefix; never empty. Most prefixes have one route, which needs no memory beside the table's.
 #[derive(Debug)]
-struct Entry {
+enum Routes {
+    One(Path),
+    Several(Box<Several>),
+}
+
+/// Routes that were two or more at some time.
+#[derive(Debug)]
+struct Several {
     /// By source, which no two share: the set has one form, however it came about.
     paths: Vec<Path>,
     best: usize,
+}
+
+impl Routes {
+    fn best(&self) -> &Path {
+        match self {
+            Self::One(path) => path,
+            Self::Several(several) => &several.paths[several.best],
+        }
+    }
+
+    fn paths(&self) -> &[Path] {
+        match self {
+            Self::One(path) => slice::from_ref(path),
+            Self::Several(several) => &several.paths,
+        }
+    }
+
+    /// Sets, or with none removes, the route of one source; false when that leaves no route, and then nothing has changed.
+    fn set(
+        &mut self,
+        source: Source,
+        attributes: Option<Attributes>,
+        decide: impl FnOnce(&[Path]) -> usize,
+    ) -> bool {
+        let place = self
+            .paths()
+            .binary_search_by_key(&source, |path| path.source);
+        match (self, place, attributes) {
+            (Self::One(path), Ok(_), Some(attributes)) => path.attributes = attributes,
+            (Self::One(_), Ok(_), None) => return false,
+            (_, Err(_), None) => {}
+            (this @ Self::One(_), Err(at), Some(attributes)) => {
+                let mut paths = this.paths().to_vec();
+                paths.insert(at, Path { source, attributes });
+                let best = decide(&paths);
+                *this = Self::Several(Box::new(Several { paths, best }));
+            }
+            (Self::Several(several), place, attributes) => {
+                match (place, attributes) {
+                    (Ok(at), Some(attributes)) => several.paths[at].attributes = attributes,
+                    (Err(at), Some(attributes)) => {
+                        several.paths.insert(at, Path { source, attributes });
+                    }
+                    (Ok(_), None) if several.paths.len() == 1 => return false,
+                    (Ok(at), None) => drop(several.paths.remove(at)),
+                    (Err(_), None) => {}
+                }
+                several.best = decide(&several.paths).min(several.paths.len() - 1);
+            }
+        }
+        true
+    }
 }
 
 /// A change of what is chosen for a prefix.
@@ -35,7 +97,7 @@ pub struct Change {
 /// The chosen routes and their rivals.
 #[derive(Debug, Default)]
 pub struct LocRib {
-    table: JointPrefixMap<Prefix, Entry>,
+    table: JointPrefixMap<Prefix, Routes>,
 }
 
 impl LocRib {
@@ -48,46 +110,29 @@ impl LocRib {
         attributes: Option<Attributes>,
         decide: impl FnOnce(&[Path]) -> usize,
     ) -> Option<Change> {
-        let Some(entry) = self.table.get_mut(&prefix) else {
-            let new = Path {
-                source,
-                attributes: attributes?,
-            };
-            self.table.insert(
-                prefix,
-                Entry {
-                    paths: vec![new.clone()],
-                    best: 0,
-                },
-            );
-            return Some(Change {
-                old: None,
-                new: Some(new),
-            });
-        };
-        let old = entry.paths[entry.best].clone();
-        match (
-            entry
-                .paths
-                .binary_search_by_key(&source, |path| path.source),
-            attributes,
-        ) {
-            (Ok(at), Some(attributes)) => entry.paths[at].attributes = attributes,
-            (Ok(at), None) => {
-                entry.paths.remove(at);
+        let mut entry = match self.table.entry(prefix) {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => {
+                let new = Path {
+                    source,
+                    attributes: attributes?,
+                };
+                entry.insert(Routes::One(new.clone()));
+                return Some(Change {
+                    old: None,
+                    new: Some(new),
+                });
             }
-            (Err(at), Some(attributes)) => entry.paths.insert(at, Path { source, attributes }),
-            (Err(_), None) => return None,
-        }
-        if entry.paths.is_empty() {
+        };
+        let old = entry.get().best().clone();
+        if !entry.get_mut().set(source, attributes, decide) {
             self.table.remove(&prefix);
             return Some(Change {
                 old: Some(old),
                 new: None,
             });
         }
-        entry.best = decide(&entry.paths).min(entry.paths.len() - 1);
-        let new = &entry.paths[entry.best];
+        let new = entry.get().best();
         (*new != old).then(|| Change {
             new: Some(new.clone()),
             old: Some(old),
@@ -97,14 +142,14 @@ impl LocRib {
     /// The chosen route.
     #[must_use]
     pub fn best(&self, prefix: &Prefix) -> Option<&Path> {
-        self.table.get(prefix).map(|entry| &entry.paths[entry.best])
+        self.table.get(prefix).map(Routes::best)
     }
 
     /// All chosen routes, IPv4 first, by prefix.
     pub fn iter(&self) -> impl Iterator<Item = (Prefix, &Path)> {
         self.table
             .iter()
-            .map(|(prefix, entry)| (prefix, &entry.paths[entry.best]))
+            .map(|(prefix, routes)| (prefix, routes.best()))
     }
 
     /// The chosen routes after `prefix`, in the order of [`LocRib::iter`].
@@ -114,7 +159,7 @@ impl LocRib {
     ) -> impl Iterator<Item = (Prefix, &'a Path)> + use<'a> {
         self.table
             .iter_from(prefix, false)
-            .map(|(prefix, entry)| (prefix, &entry.paths[entry.best]))
+            .map(|(prefix, routes)| (prefix, routes.best()))
     }
 
     /// Number of prefixes with a route.

@@ -60,7 +60,7 @@ impl Speaker {
 
     /// Notes for each peer how a change of choice changes what it should be told.
     fn tell(&mut self, prefix: Prefix, change: &Change) {
-        // Peers of one group differ only in whose route it is.
+        // Peers of one group differ only in whose route it is; what nobody is to be told is not looked for.
         let mut known: Vec<(GroupId, Option<Attributes>, Option<Attributes>)> = Vec::new();
         for (at, peer) in self.peers.iter_mut().enumerate() {
             let (Some(adj_rib_out), Some(group)) = (
@@ -69,30 +69,33 @@ impl Speaker {
             ) else {
                 continue;
             };
+            let foreign = |path: &&Path| !matches!(path.source, Source::Peer(from) if usize::from(from.0) == at);
+            let (old, new) = (
+                change.old.as_ref().filter(foreign),
+                change.new.as_ref().filter(foreign),
+            );
+            if old.is_none() && new.is_none() {
+                adj_rib_out.desired_changed(prefix, None, &None);
+                continue;
+            }
             let at_group = known
                 .iter()
                 .position(|(known, ..)| *known == group)
                 .unwrap_or_else(|| {
-                    let old = change
-                        .old
-                        .as_ref()
-                        .and_then(|path| self.exporter.told(group, path));
-                    let new = change
-                        .new
-                        .as_ref()
-                        .and_then(|path| self.exporter.told(group, path));
+                    let mut told = |path: &Option<Path>| {
+                        let path = path.as_ref();
+                        path.and_then(|path| self.exporter.told(group, path))
+                    };
+                    let (old, new) = (told(&change.old), told(&change.new));
                     known.push((group, old, new));
                     known.len() - 1
                 });
-            let own = |path: &Option<Path>| {
-                path.as_ref().is_some_and(
-                    |path| matches!(path.source, Source::Peer(from) if usize::from(from.0) == at),
-                )
-            };
-            let (_, old, new) = &known[at_group];
-            let old = old.clone().filter(|_| !own(&change.old));
-            let new = new.clone().filter(|_| !own(&change.new));
-            adj_rib_out.desired_changed(prefix, old, &new);
+            let (_, told_before, told_now) = &known[at_group];
+            adj_rib_out.desired_changed(
+                prefix,
+                old.and_then(|_| told_before.clone()),
+                &new.and_then(|_| told_now.clone()),
+            );
         }
     }
 
