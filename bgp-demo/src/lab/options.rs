@@ -97,6 +97,17 @@ pub(crate) enum LabFamily {
     V6,
 }
 
+/// How large a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TableSize {
+    /// As many prefixes as the Internet's table has.
+    Full,
+}
+
+/// Prefixes of a full table, IPv4 and IPv6 together.
+const FULL_TABLE_ROUTES: u32 = 1_085_000;
+
 /// A laboratory run.
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct LabOptions {
@@ -109,6 +120,9 @@ pub(crate) struct LabOptions {
     /// Routes that the peers announce, over all sessions.
     #[arg(long, default_value_t = 1000)]
     pub(crate) routes_in: u32,
+    /// The peers announce a table of this size, instead of --routes-in.
+    #[arg(long, value_enum)]
+    pub(crate) table: Option<TableSize>,
     /// Routes that the route processor originates, to every session.
     #[arg(long, default_value_t = 1000)]
     pub(crate) routes_out: u32,
@@ -279,6 +293,18 @@ impl LabOptions {
         Ok(())
     }
 
+    /// The same run with what one option says of others.
+    #[must_use]
+    pub(crate) fn spelled_out(self) -> Self {
+        match self.table {
+            None => self,
+            Some(TableSize::Full) => Self {
+                routes_in: FULL_TABLE_ROUTES,
+                ..self
+            },
+        }
+    }
+
     /// The ways to cut, in words.
     pub(crate) fn kinds(&self) -> String {
         let names: Vec<&str> = self.kind.iter().map(|kind| kind.name()).collect();
@@ -358,6 +384,14 @@ mod tests {
         }
         let resumed = options("lab --kind hang --resume");
         assert_eq!(resumed.draw_kind(&mut Random::new(1)), CutKind::Resume);
+    }
+
+    #[test]
+    fn a_full_table_is_a_number_of_routes() {
+        let options = |line: &str| Line::parse_from(line.split(' ')).options.spelled_out();
+        assert_eq!(options("lab --table full").routes_in, FULL_TABLE_ROUTES);
+        assert_eq!(options("lab --table full").check(), Ok(()));
+        assert_eq!(options("lab --routes-in 7").routes_in, 7);
     }
 
     #[test]

@@ -22,7 +22,8 @@ const QUIET: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The laboratory itself failed; what the route processors did wrong is in the report.
-pub(crate) fn run(mut options: LabOptions) -> Result<Report> {
+pub(crate) fn run(options: LabOptions) -> Result<Report> {
+    let mut options = options.spelled_out();
     options.check()?;
     if options.hosts {
         // These rounds are others.
