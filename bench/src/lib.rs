@@ -16,5 +16,6 @@ pub mod restart;
 pub mod round_trips;
 pub mod rounds;
 pub mod spread;
+pub mod table;
 pub mod takeover;
 pub mod tap;

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use tcp_ha_bench::report::{Report, Section};
 use tcp_ha_bench::tap::{self, scale, stack};
-use tcp_ha_bench::{checkpoint, gate, restart, takeover};
+use tcp_ha_bench::{checkpoint, gate, restart, table, takeover};
 
 /// One round of the gate.
 const GATE_WATCH: Duration = Duration::from_secs(2);
@@ -68,6 +68,10 @@ enum Part {
     Takeover,
     /// Other route processors killed and started again, beside ours.
     Restart,
+    /// The BGP speaker alone, with a full table.
+    Speaker,
+    /// A full BGP table in and out, beside BIRD and FRR.
+    Table,
 }
 
 impl Part {
@@ -92,6 +96,8 @@ impl Part {
                 let only = arguments.only.as_deref();
                 takeover::takeovers(arguments.sessions, arguments.rounds, only)?
             }
+            Part::Speaker => table::alone(arguments.rounds)?,
+            Part::Table => table::full(arguments.rounds)?,
         })
     }
 }

@@ -114,7 +114,7 @@ impl Actor {
     /// # Errors
     /// It is gone.
     pub fn cpu_seconds(&self) -> io::Result<f64> {
-        seconds_of(&format!("/proc/{}/stat", self.child.id()))
+        cpu_seconds_of(self.child.id())
     }
 
     /// The same for its threads of this name.
@@ -137,11 +137,7 @@ impl Actor {
     /// # Errors
     /// It is gone.
     pub fn resident(&self) -> io::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.map(|kib| kib * 1024.0)
-            .ok_or_else(|| io::Error::other("no VmRSS"))
+        resident_of(self.child.id())
     }
 }
 
@@ -164,6 +160,18 @@ fn pass_on(said: ChildStdout, to: &mpsc::Sender<Said>) {
             return;
         }
     }
+/// Processor seconds of a process so far, user and system, in hundredths.
+pub(crate) fn cpu_seconds_of(pid: u32) -> io::Result<f64> {
+    seconds_of(&format!("/proc/{pid}/stat"))
+}
+
+/// Resident memory of a process in octets.
+pub(crate) fn resident_of(pid: u32) -> io::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.map(|kib| kib * 1024.0)
+        .ok_or_else(|| io::Error::other("no VmRSS"))
 }
 
 /// Ticks of the system's accounting in a second.

@@ -45,7 +45,7 @@ impl Place {
     }
 
     /// TAPs in the near namespace; the kernel has its address on the first.
-    pub(super) fn with_taps() -> io::Result<Place> {
+    pub(crate) fn with_taps() -> io::Result<Place> {
         let place = Place::new()?;
         let near = &place.near;
         for (at, tap) in [TAP, SPARE_TAP].into_iter().enumerate() {
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// A veth between the two, with or without its offloads.
-    pub(super) fn with_veth(offloads: bool) -> io::Result<Place> {
+    pub(crate) fn with_veth(offloads: bool) -> io::Result<Place> {
         let place = Place::new()?;
         let (near, far) = (&place.near, &place.far);
         ip(&format!(
@@ -94,7 +94,7 @@ impl Place {
     }
 
     /// Gives both ends addresses and sets them up.
-    pub(super) fn join(&self, near: &str, far: &str) -> io::Result<()> {
+    pub(crate) fn join(&self, near: &str, far: &str) -> io::Result<()> {
         let (here, there) = (&self.near, &self.far);
         ip(&format!("-n {here} addr add {CLIENT} dev {near}"))?;
         ip(&format!("-n {there} addr add {SERVER}/24 dev {far}"))?;
@@ -103,7 +103,7 @@ impl Place {
     }
 
     /// Moves a device to the far namespace.
-    pub(super) fn move_far(&self, device: &str) -> io::Result<()> {
+    pub(crate) fn move_far(&self, device: &str) -> io::Result<()> {
         ip(&format!(
             "-n {} link set {device} netns {}",
             self.near, self.far

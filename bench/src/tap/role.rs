@@ -2,6 +2,7 @@
 
 use super::{kernel, node, relay};
 use crate::end::{Direction, kernel_connect, kernel_serve};
+use crate::table::{self, PeerRole};
 use crate::takeover;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -122,6 +123,8 @@ pub enum Role {
     },
     /// Somebody in a takeover.
     Takeover(takeover::Part),
+    /// A BGP peer that tells a table, or is told one.
+    TablePeer(PeerRole),
 }
 
 /// What a process has to say, a line each.
@@ -144,7 +147,7 @@ pub enum Said {
         /// Seconds.
         seconds: f64,
     },
-    /// The standby's node starts, or all connections are ready, at this time.
+    /// The standby's node starts, all connections are ready, or whatever else a role waits for happens, at this time.
     At {
         /// Microseconds since the Unix epoch.
         unix_us: u64,
@@ -197,5 +200,6 @@ pub fn play(role: &Role) -> io::Result<()> {
         },
         Role::Relay { taps, offload } => relay::relay(taps, *offload),
         Role::Takeover(part) => takeover::play(part),
+        Role::TablePeer(role) => table::play(role),
     }
 }
