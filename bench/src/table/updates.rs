@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 /// AS of the feeder.
 pub(super) const FEEDER_AS: u32 = 64_502;
-/// Prefixes of one origin for each further way to it: together about six prefixes share their attributes, as in tables of one peer.
+/// Prefixes of one origin for each further way to it: together about five prefixes share their attributes, as in tables of one peer.
 const PREFIXES_PER_WAY: usize = 12;
 /// ASes that carry others' traffic.
 const TRANSITS: [u32; 12] = [

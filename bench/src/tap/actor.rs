@@ -160,6 +160,8 @@ fn pass_on(said: ChildStdout, to: &mpsc::Sender<Said>) {
             return;
         }
     }
+}
+
 /// Processor seconds of a process so far, user and system, in hundredths.
 pub(crate) fn cpu_seconds_of(pid: u32) -> io::Result<f64> {
     seconds_of(&format!("/proc/{pid}/stat"))
