@@ -16,7 +16,7 @@ use super::error::{At, LabError, Result};
 use super::hosts::Hosts;
 use super::judge::compare;
 use super::network::{self, BRIDGE, TAPS};
-use super::node::{ORIGINATED, routes_file};
+use super::node::{NodeSocket, ORIGINATED, routes_file};
 use super::options::{LabOptions, PeerKind};
 use super::pair::Pair;
 use super::progress::Progress;
@@ -100,6 +100,10 @@ impl Stage {
         stage.pair.wait_ready(stage.patience)?;
         progress.say("paired, every session ready; waiting for full tables");
         stage.wait_full()?;
+        if options.table.is_some() {
+            stage.wait_taken()?;
+            progress.say("both route processors hold the whole table");
+        }
         if options.loss > 0 {
             progress.say(&format!("the wire loses {} % from here on", options.loss));
             security::lose(options.loss)?;
@@ -166,6 +170,23 @@ impl Stage {
         progress.say("starting active-rp and standby-rp");
         stage.pair.start(stage.patience)?;
         Ok(stage)
+    }
+
+    /// Waits until both route processors have chosen a route for every prefix of the run.
+    ///
+    /// # Errors
+    /// It does not come to that.
+    fn wait_taken(&mut self) -> Result<()> {
+        let due = self.plan.route_count() as u64;
+        let sockets = self.pair.sockets();
+        wait_until("a whole table at both", self.patience, || {
+            self.pair.look()?;
+            let taken = |socket: &NodeSocket| {
+                let document = socket.document().ok();
+                document.and_then(|it| it["bgp"]["prefixes"].as_u64()) == Some(due)
+            };
+            Ok(sockets.iter().all(taken).then_some(()))
+        })
     }
 
     /// Waits until every peer holds as many routes from us as it has to.
