@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: hosts soak limits sim captures help demo build test lint deny packages bench goodput conformance model fuzz
+.PHONY: instructions hosts soak limits sim captures help demo build test lint deny packages bench goodput conformance model fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ demo: ## Kill a route processor twice under a real BGP peer, and hear what the p
 build: ## Build the binaries, optimised, into target/release
 	$(CARGO) build --release --locked --bins
 
-test: ## Run all tests; those with real daemons and devices want root and `make packages`
+test: instructions ## Run all tests; those with real daemons and devices want root and `make packages`
 	$(CARGO) build --workspace --locked --bins
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test -p tcp-ha-tests --locked --features schema-v2 --test upgrade --test golden --test seeds
@@ -61,6 +61,10 @@ bench: ## Everything measured side by side, rounds in turn, into target/bench.js
 	$(CARGO) build --release --locked -p tcp-ha-bench -p active-rp -p standby-rp --bins
 	$(CARGO) build --release --locked -p tcp-ha-bench --examples
 	target/release/bench
+
+instructions: ## Instructions of the hot paths under callgrind, beside those in bench/instructions.txt (a minute once built)
+	$(CARGO) build --release --locked -p tcp-ha-bench --bin instructions
+	target/release/instructions
 
 model: ## Check the protocol of gate, register and takeover in every state that a small world can reach (ten minutes, 4 GiB)
 	$(CARGO) run --release --locked -p tcp-ha-model

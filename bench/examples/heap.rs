@@ -1,5 +1,5 @@
-//! Memory of a session, as a section of the report in JSON; with `sites` instead where the allocations of warm segments are made, as
-//! dhat-heap.json for dhat's viewer.
+//! Memory of a session, as a section of the report in JSON. With `sites` instead where the allocations of warm segments are made, with
+//! `retained` what sessions still hold that were busy: both as dhat-heap.json for dhat's viewer.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -11,9 +11,20 @@ use tcp_ha_bench::heap;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
+/// Sessions that were busy.
+const SESSIONS: usize = 10;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    if std::env::args().nth(1).as_deref() == Some("sites") {
-        let _counting = dhat::Profiler::new_heap();
+    let wanted = std::env::args().nth(1);
+    if wanted.as_deref() == Some("retained") {
+        let counting = dhat::Profiler::new_heap();
+        let pair = heap::after_busy(SESSIONS)?;
+        drop(counting);
+        drop(pair);
+        return Ok(());
+    }
+    if wanted.as_deref() == Some("sites") {
+        let _counting = dhat::Profiler::builder().trim_backtraces(None).build();
         let made = || dhat::HeapStats::get().total_blocks;
         for way in [Way::In, Way::Out] {
             let seen = count(way, ReceiveMode::Logged, SendMode::Logged, &made)?;

@@ -14,17 +14,19 @@ pub enum Way {
     Out,
 }
 
-/// Allocations for each segment that the pair takes or gives, by who made them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Allocations, by who made them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocations {
     /// Engine and host layer alone: those of the peer.
-    pub engine: f64,
+    pub engine: u64,
     /// The active: engine, gate, records, what its daemon is given.
-    pub active: f64,
+    pub active: u64,
     /// The standby: session, shadow, what its replica is given.
-    pub standby: f64,
-    /// Segments that were counted, both ways.
+    pub standby: u64,
+    /// Segments that the pair took or gave meanwhile.
     pub segments: u64,
+    /// Batches that it closed.
+    pub batches: u64,
 }
 
 /// Turns until all memory that is used again is there.
@@ -58,17 +60,19 @@ pub fn count(
         turn(&mut pair, way, made, &mut seen)?;
     }
     (seen, pair.frames) = ([0; 3], 0);
+    let batches = pair.speaker.active.counters().batches;
     let mut left = 0;
     for _ in 0..TURNS {
         left += turn(&mut pair, way, made, &mut seen)?;
     }
     let segments = pair.frames + left as u64;
-    let each = |count: u64| count as f64 / segments as f64;
+    let [engine, active, standby] = seen;
     Ok(Allocations {
-        engine: each(seen[0]),
-        active: each(seen[1]),
-        standby: each(seen[2]),
+        engine,
+        active,
+        standby,
         segments,
+        batches: pair.speaker.active.counters().batches - batches,
     })
 }
 

@@ -208,7 +208,7 @@ fn snapshot(state: &ConnectionState) -> Record<'static> {
 }
 
 /// Checkpoints of one connection, turn by turn, while bulk goes both ways.
-fn states(turns: usize) -> io::Result<Vec<ConnectionState>> {
+pub(crate) fn states(turns: usize) -> io::Result<Vec<ConnectionState>> {
     let setting = Setting {
         protection: Some(Protection {
             receive: ReceiveMode::Marked,
@@ -270,22 +270,10 @@ pub fn time(rounds: usize) -> io::Result<Section> {
         Ok([each(begun)])
     };
     let apply = || {
-        let mut events = Vec::<NodeEvent>::new();
-        let refused = |error| io::Error::other(format!("{error}"));
         let begun = Instant::now();
         for _ in 0..PASSES {
             // Positions never go back: each pass begins anew.
-            let mut shadow = Shadow::default();
-            shadow
-                .apply(snapshot(&states[0]), &mut events)
-                .map_err(refused)?;
-            for octets in &written {
-                read(octets, |record| {
-                    shadow.apply(record, &mut events).map_err(refused)
-                })?;
-                shadow.end_batch(&mut events).map_err(refused)?;
-                events.clear();
-            }
+            applied(&states[0], &written)?;
         }
         Ok([each(begun)])
     };
@@ -304,7 +292,8 @@ pub fn time(rounds: usize) -> io::Result<Section> {
     Ok(section)
 }
 
-fn written(states: &[ConnectionState]) -> Vec<Vec<u8>> {
+/// The deltas between them, a batch each.
+pub(crate) fn written(states: &[ConnectionState]) -> Vec<Vec<u8>> {
     let deltas = states.windows(2);
     let deltas = deltas.filter_map(|pair| ConnectionDelta::between(ID, &pair[0], &pair[1]));
     let mut batch = BatchBuilder::new();
@@ -315,6 +304,24 @@ fn written(states: &[ConnectionState]) -> Vec<Vec<u8>> {
             batch.to_bytes(Lsn(1), 0)
         })
         .collect()
+}
+
+/// Applies batches to a shadow that begins with a state.
+pub(crate) fn applied(first: &ConnectionState, written: &[Vec<u8>]) -> io::Result<()> {
+    let mut events = Vec::<NodeEvent>::new();
+    let refused = |error| io::Error::other(format!("{error}"));
+    let mut shadow = Shadow::default();
+    shadow
+        .apply(snapshot(first), &mut events)
+        .map_err(refused)?;
+    for octets in written {
+        read(octets, |record| {
+            shadow.apply(record, &mut events).map_err(refused)
+        })?;
+        shadow.end_batch(&mut events).map_err(refused)?;
+        events.clear();
+    }
+    Ok(())
 }
 
 fn read(octets: &[u8], mut take: impl FnMut(Record<'_>) -> io::Result<()>) -> io::Result<usize> {

@@ -10,8 +10,10 @@ pub type Heap<'a> = &'a dyn Fn() -> usize;
 /// Sessions of the smaller and the larger world; a session costs the difference.
 const IDLE: [usize; 2] = [1_000, 10_000];
 const BUSY: [usize; 2] = [10, 110];
-/// Octets each way on every busy session before it is looked at, and offered in each turn.
-const BUSY_OCTETS: usize = 4 << 20;
+/// Octets each way on every busy session before it is looked at.
+const BUSY_OCTETS: usize = 1 << 20;
+/// Octets offered each way in a turn, to all sessions together: buffers of the node grow with its largest batch, and are to be alike in
+/// both worlds.
 const OFFERED: usize = 256 << 10;
 /// Virtual time of rest: delayed acknowledgements and the like are over.
 const REST_US: u64 = 2_000_000;
@@ -19,11 +21,13 @@ const REST_US: u64 = 2_000_000;
 /// Makes a world with so many sessions.
 type Make = fn(usize) -> io::Result<Pair>;
 
-/// Octets that each part holds.
+/// Octets that each side holds of a session.
 #[derive(Clone, Copy, Debug)]
-struct Held {
-    active: f64,
-    standby: f64,
+pub struct Held {
+    /// The active.
+    pub active: f64,
+    /// The standby.
+    pub standby: f64,
 }
 
 /// What each part gives back when it goes.
@@ -58,16 +62,19 @@ fn busy(sessions: usize) -> io::Result<Pair> {
     while pair.speaker.read < enough || pair.peer.received < enough {
         let now_us = pair.now_us;
         for line in 0..sessions {
-            pair.peer.write(now_us, line, OFFERED);
-            pair.speaker.write(now_us, line, OFFERED);
+            pair.peer.write(now_us, line, OFFERED / sessions);
+            pair.speaker.write(now_us, line, OFFERED / sessions);
         }
         pair.turn()?;
     }
     Ok(pair)
 }
 
-/// Was busy, and has nothing on its way any more.
-fn after_busy(sessions: usize) -> io::Result<Pair> {
+/// Sessions that were busy, and have nothing on their way any more.
+///
+/// # Errors
+/// The pair does not come to be.
+pub fn after_busy(sessions: usize) -> io::Result<Pair> {
     let mut pair = busy(sessions)?;
     let on_its_way = |pair: &Pair| pair.flying() != (0, 0);
     while on_its_way(&pair) || pair.speaker.active.outstanding() != (0, 0) {
@@ -85,6 +92,22 @@ fn each(sizes: [usize; 2], heap: Heap<'_>, make: Make) -> io::Result<Held> {
         active: (many.active - few.active) / sessions,
         standby: (many.standby - few.standby) / sessions,
     })
+}
+
+/// What a session holds that was never used, by the difference of two worlds of these sizes.
+///
+/// # Errors
+/// A pair does not come to be.
+pub fn never_used(sizes: [usize; 2], heap: Heap<'_>) -> io::Result<Held> {
+    each(sizes, heap, idle)
+}
+
+/// What a session holds that was busy both ways and has rested since, by the difference of two worlds of these sizes.
+///
+/// # Errors
+/// A pair does not come to be.
+pub fn rested(sizes: [usize; 2], heap: Heap<'_>) -> io::Result<Held> {
+    each(sizes, heap, after_busy)
 }
 
 /// Memory of a session by what it does.

@@ -1,5 +1,5 @@
-//! Allocations on the path of a segment, once everything is warm. The bounds are what is made today, not what should be: none. Where
-//! they come from is in docs/performance.md.
+//! Allocations, once everything is warm. A segment costs none. What a daemon or a replica is given is its own, and costs a few for each
+//! batch, however many segments are in it.
 
 use tcp_ha::core::SendMode;
 use tcp_ha::engine::ReceiveMode;
@@ -12,24 +12,33 @@ fn made() -> u64 {
     dhat::HeapStats::get().total_blocks
 }
 
+/// Allocations of a whole run that have nothing to do with how much went through: heartbeats, audits, memory that grew late.
+const NOW_AND_THEN: u64 = 200;
+
+/// At most so many for each batch, at the active and at the standby.
 #[track_caller]
-fn within(seen: Allocations, engine: f64, active: f64, standby: f64) {
-    eprintln!("{seen:.3?}");
+fn within(seen: Allocations, active: u64, standby: u64) {
+    eprintln!("{seen:?}");
     assert!(seen.segments > 10_000, "too few segments: {seen:?}");
-    assert!(seen.engine <= engine, "engine: {seen:?}");
-    assert!(seen.active <= active, "active: {seen:?}");
-    assert!(seen.standby <= standby, "standby: {seen:?}");
+    assert!(
+        seen.segments > 10 * seen.batches,
+        "batches of few: {seen:?}"
+    );
+    assert!(seen.engine <= NOW_AND_THEN, "engine: {seen:?}");
+    let most = |each: u64| each * seen.batches + NOW_AND_THEN;
+    assert!(seen.active <= most(active), "active: {seen:?}");
+    assert!(seen.standby <= most(standby), "standby: {seen:?}");
 }
 
 // One test, since the allocator counts for the whole process.
 #[test]
-fn a_warm_segment_costs_no_more_allocations_than_it_did() {
+fn a_warm_segment_costs_no_allocation() {
     let _counting = dhat::Profiler::builder().testing().build();
     let counted = |way, receive, send| count(way, receive, send, &made).expect("a pair");
     let (logged, regenerated) = (SendMode::Logged, SendMode::Regenerated);
     let (marked, recorded) = (ReceiveMode::Marked, ReceiveMode::Logged);
-    within(counted(Way::In, recorded, logged), 0.001, 0.87, 0.075);
-    within(counted(Way::In, marked, regenerated), 0.001, 3.3, 4.0);
-    within(counted(Way::Out, recorded, logged), 0.1, 0.075, 0.085);
-    within(counted(Way::Out, marked, regenerated), 0.1, 0.075, 0.06);
+    within(counted(Way::In, recorded, logged), 1, 2);
+    within(counted(Way::In, marked, regenerated), 1, 2);
+    within(counted(Way::Out, recorded, logged), 0, 2);
+    within(counted(Way::Out, marked, regenerated), 0, 0);
 }
