@@ -170,14 +170,9 @@ impl Active {
             .get(&id)
             .is_some_and(|protected| protected.is_recorded());
         if shipping && let Ok((head, tail)) = self.engine.received(id, safe) {
-            let octets = joined(head, tail, upto - safe);
-            self.counters.payload_octets += octets.len() as u64;
-            Record::Received {
-                id,
-                offset: safe,
-                octets: &octets,
-            }
-            .write(&mut self.batch);
+            let (head, tail) = clipped(head, tail, upto - safe);
+            self.counters.payload_octets += (head.len() + tail.len()) as u64;
+            record::write_received(&mut self.batch, id, safe, &[head, tail]);
             self.charge(id, self.batch.octets() - before);
             if let Some(protected) = self.protected.get_mut(&id) {
                 protected.shipped = true;
