@@ -11,6 +11,9 @@ pub const TOLERANCE: f64 = 0.03;
 /// The same where another compiler built it: code is generated otherwise then.
 pub const OTHER_COMPILER: f64 = 0.15;
 
+/// So many instructions more are let pass besides: what is inlined into a short path depends on what is compiled beside it.
+pub const SLACK: f64 = 5.0;
+
 /// Instructions of a unit of each path, and the compiler that they are true for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
@@ -63,7 +66,7 @@ impl Counts {
         for (name, count) in &self.paths {
             match before.paths.get(name) {
                 None => excess.push(format!("{name} has no count yet")),
-                Some(was) if *count > was * (1.0 + tolerance) => excess.push(format!(
+                Some(was) if *count > was * (1.0 + tolerance) + SLACK => excess.push(format!(
                     "{name} takes {count:.1} instructions, {was:.1} before: {:+.1} %, at most {:.0} % are let pass",
                     (count / was - 1.0) * 100.0,
                     tolerance * 100.0,
@@ -147,14 +150,17 @@ mod tests {
 
     #[test]
     fn what_costs_more_is_named() {
-        let before = counts("rustc 1", &[("gate", 100.0), ("engine-in", 100.0)]);
+        let before = counts("rustc 1", &[("gate", 100.0), ("engine-in", 1_000.0)]);
         let now = counts(
             "rustc 1",
-            &[("gate", 102.0), ("engine-in", 104.0), ("new", 1.0)],
+            &[("gate", 107.0), ("engine-in", 1_036.0), ("new", 1.0)],
         );
         let excess = now.excess_over(&before);
         assert_eq!(excess.len(), 2, "{excess:?}");
-        assert!(excess[0].starts_with("engine-in takes 104.0"), "{excess:?}");
+        assert!(
+            excess[0].starts_with("engine-in takes 1036.0"),
+            "{excess:?}"
+        );
         assert!(excess[1].starts_with("new has no count"), "{excess:?}");
     }
 
@@ -162,12 +168,12 @@ mod tests {
     fn another_compiler_is_given_more_room() {
         let before = counts("rustc 1", &[("gate", 100.0)]);
         assert!(
-            counts("rustc 2", &[("gate", 110.0)])
+            counts("rustc 2", &[("gate", 115.0)])
                 .excess_over(&before)
                 .is_empty()
         );
         assert!(
-            !counts("rustc 2", &[("gate", 120.0)])
+            !counts("rustc 2", &[("gate", 121.0)])
                 .excess_over(&before)
                 .is_empty()
         );
