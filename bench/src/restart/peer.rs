@@ -129,7 +129,7 @@ fn configuration(session: usize, graceful: bool) -> String {
     let restart = if graceful { "aware" } else { "off" };
     let (address, asn) = (peer_address(session), peer_as(session));
     let mut text = format!(
-        "log stderr all;\nrouter id {address};\nprotocol device {{ }}\nprotocol static s {{ ipv4;\n"
+        "log stderr all;\nrouter id {address};\nprotocol device {{ }}\nprotocol static st {{ ipv4;\n"
     );
     for route in 0..ROUTES {
         let number = session * ROUTES + route;

@@ -135,7 +135,7 @@ fn bird_configuration(graceful: bool) -> String {
             text,
             "protocol bgp p{session} {{\n  local {OWN} as {OWN_AS};\n  neighbor {} as {};\n  hold time {HOLD_TIME};\n  \
              connect delay time 1;\n  connect retry time 1;\n  error wait time 1, 2;\n  graceful restart {restart};\n  \
-             ipv4 {{ import all; export all; }};\n}}\n",
+             ipv4 {{ import all; export all; next hop self; }};\n}}\n",
             peer_address(session),
             peer_as(session),
         );
@@ -157,7 +157,8 @@ fn frr_configuration(graceful: bool) -> String {
         let (peer, asn) = (peer_address(session), peer_as(session));
         let _ = write!(
             text,
-            " neighbor {peer} remote-as {asn}\n neighbor {peer} timers {keepalive} {HOLD_TIME}\n neighbor {peer} timers connect 1\n"
+            " neighbor {peer} remote-as {asn}\n neighbor {peer} timers {keepalive} {HOLD_TIME}\n neighbor {peer} timers connect 1\n \
+             neighbor {peer} next-hop-self\n"
         );
     }
     text
