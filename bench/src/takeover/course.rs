@@ -36,6 +36,7 @@ impl Course {
         took: Said,
         answered: Said,
         sessions: usize,
+        asked: usize,
     ) -> io::Result<Course> {
         let (
             Said::Takeover(Word::TookOver {
@@ -56,9 +57,9 @@ impl Course {
         else {
             return Err(io::Error::other("no word of a takeover"));
         };
-        if taken != sessions || left_behind != 0 || had != sessions {
+        if taken != sessions || left_behind != 0 || had != asked {
             return Err(io::Error::other(format!(
-                "{taken} of {sessions} sessions were taken over, {left_behind} lost, {had} answered"
+                "{taken} of {sessions} sessions were taken over, {left_behind} lost, {had} of {asked} answered"
             )));
         }
         if seen_us < cut.mono_us {

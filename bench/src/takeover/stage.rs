@@ -124,7 +124,9 @@ impl Stage {
             matches!(said, Said::Takeover(Word::Answered { .. }))
         })?;
         let took = self.how_it_was(survivor)?;
-        let course = Course::of(kind, moment, took, answered, self.setting.sessions)?;
+        let (sessions, load) = (self.setting.sessions, self.setting.load);
+        let asked = if load == Load::Bulk { 0 } else { sessions };
+        let course = Course::of(kind, moment, took, answered, sessions, asked)?;
         eprintln!("{course}");
         self.courses.push(course);
         self.cuts.push(Cut {
