@@ -219,6 +219,27 @@ fn bulk_in_and_out_and_both_ways_in_every_mode() {
 }
 
 #[test]
+fn bulk_in_while_acknowledgements_wait_for_marks() {
+    let protection = Protection {
+        receive: ReceiveMode::Marked,
+        send: SendMode::Regenerated,
+        application_sync: true,
+    };
+    for patience_ms in [1, 20] {
+        let scenario = Scenario {
+            message: 1_000,
+            protection: Some(protection),
+            pair_tcp: Config {
+                mark_patience: Duration::from_millis(patience_ms),
+                ..tcp()
+            },
+            ..scenario()
+        };
+        every_cut(&format!("patience {patience_ms} ms"), 40, &scenario, ready);
+    }
+}
+
+#[test]
 fn bulk_through_loss() {
     for says in [Says::Twisted, Says::Little, Says::Much] {
         let scenario = Scenario {

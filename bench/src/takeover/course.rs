@@ -24,8 +24,8 @@ pub(super) struct Course {
     pub(super) spoken: f64,
     /// What the wire shows.
     pub(super) words: FirstWords,
-    /// How long clients waited for an answer: median, 99th percentile, longest.
-    pub(super) answers: [f64; 3],
+    /// How long clients waited for an answer, median and longest, where they were given one.
+    pub(super) answers: Option<[f64; 2]>,
 }
 
 impl Course {
@@ -34,34 +34,26 @@ impl Course {
         kind: Kind,
         cut: Moment,
         took: Said,
-        answered: Said,
+        answered: Option<Said>,
         sessions: usize,
-        asked: usize,
     ) -> io::Result<Course> {
-        let (
-            Said::Takeover(Word::TookOver {
-                seen_us,
-                claim_us,
-                built_us,
-                speak_us,
-                taken,
-                left_behind,
-            }),
-            Said::Takeover(Word::Answered {
-                sessions: had,
-                p50_ms,
-                p99_ms,
-                max_ms,
-            }),
-        ) = (took, answered)
+        let Said::Takeover(Word::TookOver {
+            seen_us,
+            claim_us,
+            built_us,
+            speak_us,
+            taken,
+            left_behind,
+        }) = took
         else {
             return Err(io::Error::other("no word of a takeover"));
         };
-        if taken != sessions || left_behind != 0 || had != asked {
+        if taken != sessions || left_behind != 0 {
             return Err(io::Error::other(format!(
-                "{taken} of {sessions} sessions were taken over, {left_behind} lost, {had} of {asked} answered"
+                "{taken} of {sessions} sessions were taken over, {left_behind} lost"
             )));
         }
+        let answers = answered.map(|said| waits(said, sessions)).transpose()?;
         if seen_us < cut.mono_us {
             return Err(io::Error::other("the takeover was before the cut"));
         }
@@ -73,20 +65,42 @@ impl Course {
             built: ms(built_us),
             spoken: ms(speak_us),
             words: FirstWords::default(),
-            answers: [p50_ms, p99_ms, max_ms],
+            answers,
         })
     }
 }
 
+/// The median and the longest wait of all sessions.
+fn waits(said: Said, sessions: usize) -> io::Result<[f64; 2]> {
+    let Said::Takeover(Word::Answered {
+        sessions: had,
+        p50_ms,
+        max_ms,
+        ..
+    }) = said
+    else {
+        return Err(io::Error::other("no word of answers"));
+    };
+    if had != sessions {
+        let what = format!("{had} of {sessions} sessions had an answer");
+        return Err(io::Error::other(what));
+    }
+    Ok([p50_ms, max_ms])
+}
+
 impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [median, _, longest] = self.answers;
         write!(
             f,
-            "{:?}: seen after {:.3} ms, fenced {:.3} ms later; first word after another {:.3} ms, the last {:.3} ms after the fence; \
-             answers {median:.1} ms, at most {longest:.1} ms",
+            "{:?}: seen after {:.3} ms, fenced {:.3} ms later; first word after another {:.3} ms, the last {:.3} ms after the fence",
             self.kind, self.detection, self.fence, self.built, self.spoken
-        )
+        )?;
+        match self.answers {
+            Some([median, longest]) => {
+                write!(f, "; answers {median:.1} ms, at most {longest:.1} ms")
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -75,8 +75,6 @@ pub enum Word {
         sessions: usize,
         /// Median of the times since the cut, milliseconds.
         p50_ms: f64,
-        /// 99th percentile.
-        p99_ms: f64,
         /// The longest.
         max_ms: f64,
     },

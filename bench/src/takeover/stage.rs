@@ -119,14 +119,9 @@ impl Stage {
         };
         let moment = Moment::now();
         self.node(dead)?.signal(signal)?;
-        self.client.tell(&moment.mono_us.to_string())?;
-        let answered = hear(&mut self.client, "answers on all sessions", |said| {
-            matches!(said, Said::Takeover(Word::Answered { .. }))
-        })?;
+        let answered = self.answers(moment)?;
         let took = self.how_it_was(survivor)?;
-        let (sessions, load) = (self.setting.sessions, self.setting.load);
-        let asked = if load == Load::Bulk { 0 } else { sessions };
-        let course = Course::of(kind, moment, took, answered, sessions, asked)?;
+        let course = Course::of(kind, moment, took, answered, self.setting.sessions)?;
         eprintln!("{course}");
         self.courses.push(course);
         self.cuts.push(Cut {
@@ -140,6 +135,16 @@ impl Stage {
         self.nodes[dead] = Some(standby);
         self.active = survivor;
         self.until_ready()
+    }
+
+    /// How long the client waited for answers. Nobody answers bulk, and who never waits for room notices nothing.
+    fn answers(&mut self, cut: Moment) -> io::Result<Option<Said>> {
+        if self.setting.load == Load::Bulk {
+            return Ok(None);
+        }
+        self.client.tell(&cut.mono_us.to_string())?;
+        let answered = |said: &Said| matches!(said, Said::Takeover(Word::Answered { .. }));
+        hear(&mut self.client, "answers on all sessions", answered).map(Some)
     }
 
     /// Asks a survivor, who may have to become one first.

@@ -129,8 +129,8 @@ fn rows(kind: Kind, setting: Setting, courses: &[&Course]) -> Vec<Row> {
         Kind::Hang => "hang",
     };
     let mut rows = Vec::new();
-    let mut row = |what: &str, goal: Option<&str>, figure: &dyn Fn(&Course) -> f64| {
-        let figures = courses.iter().map(|course| figure(course));
+    let mut row = |what: &str, goal: Option<&str>, figure: &dyn Fn(&Course) -> Option<f64>| {
+        let figures = courses.iter().filter_map(|course| figure(course));
         if let Some(spread) = Spread::of(figures.collect()) {
             let row = Row::of(format!("{name}: {what}"), "ms", spread);
             rows.push(match goal {
@@ -142,29 +142,31 @@ fn rows(kind: Kind, setting: Setting, courses: &[&Course]) -> Vec<Row> {
     let p99 = (kind == Kind::Kill && setting.sessions == 1_000).then_some("<= 5");
     let last = (kind == Kind::Kill && setting.sessions >= 10_000).then_some("<= 50");
     let hang = (kind == Kind::Hang).then_some("<= 30");
-    row("cut to detection", None, &|it| it.detection);
-    row("detection to fence", None, &|it| it.fence);
-    row("fence to the first frame ready", None, &|it| it.built);
-    row("fence to the last frame written", None, &|it| it.spoken);
+    row("cut to detection", None, &|it| Some(it.detection));
+    row("detection to fence", None, &|it| Some(it.fence));
+    row("fence to the first frame ready", None, &|it| Some(it.built));
+    row("fence to the last frame written", None, &|it| {
+        Some(it.spoken)
+    });
+    let segment = |it: &Course, rank: usize| Some(ranks(&it.words.segment)[rank]);
     row("cut to first segment, first session", hang, &|it| {
-        ranks(&it.words.segment)[0]
+        segment(it, 0)
     });
     row("cut to first segment, p99 of sessions", p99, &|it| {
-        ranks(&it.words.segment)[2]
+        segment(it, 2)
     });
     row("cut to first segment, last session", last, &|it| {
-        ranks(&it.words.segment)[3]
+        segment(it, 3)
     });
+    let advance = |it: &Course, rank: usize| Some(ranks(&it.words.advance)[rank]);
     row("cut to first advancing ACK, median", None, &|it| {
-        ranks(&it.words.advance)[1]
+        advance(it, 1)
     });
     row("cut to first advancing ACK, last", None, &|it| {
-        ranks(&it.words.advance)[3]
+        advance(it, 3)
     });
-    // Where all is written, room for more is no answer.
-    if setting.load != Load::Bulk {
-        row("wait for an answer, median", None, &|it| it.answers[0]);
-        row("wait for an answer, longest", None, &|it| it.answers[2]);
-    }
+    let waited = |it: &Course, rank: usize| it.answers.map(|answers| answers[rank]);
+    row("wait for an answer, median", None, &|it| waited(it, 0));
+    row("wait for an answer, longest", None, &|it| waited(it, 1));
     rows
 }

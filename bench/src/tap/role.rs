@@ -167,6 +167,8 @@ pub(crate) fn say(said: &Said) -> io::Result<()> {
 /// # Errors
 /// Whatever comes between.
 pub fn play(role: &Role) -> io::Result<()> {
+    // In a process group of its own, it would outlive a run that is broken off.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     match role {
         Role::Node(role) => {
             let runtime = tokio::runtime::Builder::new_current_thread()

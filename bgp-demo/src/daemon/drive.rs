@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::time::SystemTime;
 
-use tcp_ha::{Full, Stack, StackEvents};
+use bytes::Bytes;
+use tcp_ha::{Stack, StackEvents};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -15,8 +16,8 @@ use crate::message::MESSAGE_OCTETS_MAX;
 use crate::speaker::{ConnId, Input, Output, Speaker};
 use crate::time::Instant;
 
-/// Messages that one connection may send before others get their turn.
-const TURN_MESSAGES: usize = 64;
+/// Octets of messages that one connection may send before others get their turn, as one write.
+const TURN_OCTETS: usize = 16 << 10;
 /// Happenings that are dealt with before others get their turn.
 const TURN_HAPPENINGS: usize = 64;
 
@@ -33,6 +34,8 @@ pub(super) struct Driver {
     pub(super) sync_owed: BTreeSet<ConnId>,
     pub(super) happenings: mpsc::Sender<Happening>,
     happened: mpsc::Receiver<Happening>,
+    /// What a turn sends, before it is written.
+    messages: Vec<Bytes>,
     pub(super) promotion: Option<Promotion>,
     pub(super) updates_at_promotion: u64,
 }
@@ -50,6 +53,7 @@ impl Driver {
             sync_owed: BTreeSet::new(),
             happenings,
             happened,
+            messages: Vec::new(),
             promotion: None,
             updates_at_promotion: 0,
         }
@@ -235,22 +239,39 @@ impl Driver {
         if connection.waiting {
             return;
         }
-        for _ in 0..TURN_MESSAGES {
+        let room = connection.handle.room();
+        let mut octets = 0;
+        let mut more = true;
+        // The first message may find no room; the others are looked for only where there is some for any.
+        while octets == 0 || octets + MESSAGE_OCTETS_MAX <= room.min(TURN_OCTETS) {
             let Some(message) = speaker.poll_send(now, conn, MESSAGE_OCTETS_MAX) else {
-                if connection.closing {
-                    connection.handle.close();
-                    self.closed(conn);
-                }
-                return;
+                more = false;
+                break;
             };
-            if let Err(Full(message)) = connection.handle.try_write_message(message) {
-                let octets = message.len();
-                speaker.unsend(conn, message);
-                connection.wait_for_room(&self.happenings, octets);
-                return;
-            }
+            octets += message.len();
+            self.messages.push(message);
         }
-        self.ready.insert(conn);
+        let written = match &self.messages[..] {
+            [] => Ok(()),
+            [message] => connection.handle.try_write_message(message.clone()),
+            messages => connection
+                .handle
+                .try_write_message(messages.concat().into()),
+        };
+        if written.is_err() {
+            for message in self.messages.drain(..).rev() {
+                speaker.unsend(conn, message);
+            }
+            connection.wait_for_room(&self.happenings, octets);
+            return;
+        }
+        self.messages.clear();
+        if more {
+            self.ready.insert(conn);
+        } else if connection.closing {
+            connection.handle.close();
+            self.closed(conn);
+        }
     }
 
     /// A standby needs the state of a connection.

@@ -44,7 +44,7 @@ impl Speaker {
         Some(message)
     }
 
-    /// Takes back a message from [`Speaker::poll_send`] that could not be written; it comes first again. Only the last one pulled.
+    /// Takes back a message from [`Speaker::poll_send`] that could not be written; it comes first again. Of several, the last one pulled first.
     pub fn unsend(&mut self, conn: ConnId, message: Bytes) {
         let Some(session) = self.sessions.get_mut(&conn) else {
             return;

@@ -6,6 +6,9 @@ use tcp_ha::Protection;
 use tcp_ha::core::{NodeLimits, SendMode};
 use tcp_ha::engine::{Config, KeepaliveConfig, ReceiveMode};
 
+/// How long an ACK waits for the daemon's mark, by the seed: not at all, as a node has it, and for longer than much else.
+const MARK_PATIENCES_MS: [u64; 3] = [0, 1, 20];
+
 /// What happens in the world of a seed.
 pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
     let receive = dice.pick(&[
@@ -25,7 +28,10 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
         ReceiveMode::Marked => message.max(100),
         ReceiveMode::Logged => message,
     };
-    let pair_tcp = tcp(dice);
+    let pair_tcp = Config {
+        mark_patience: Duration::from_millis(MARK_PATIENCES_MS[(seed % 3) as usize]),
+        ..tcp(dice)
+    };
     Scenario {
         seed,
         octets: whole(message, dice.between(500, 6_000)),
