@@ -74,6 +74,9 @@ pub struct Config {
     pub verify_checksum: bool,
     /// Leave the checksum of segments to the device that sends them (`SegmentBuffer`).
     pub leave_checksum: bool,
+    /// Hand out runs of full segments as one super-segment of up to 64 KiB, which whoever sends
+    /// it cuts (`SegmentBuffer::cut`). Signed connections never do.
+    pub super_segments: bool,
     /// Answer segments that belong to no connection with RST (RFC 9293 3.10.7.1).
     pub answer_unknown: bool,
     /// RSTs per second for segments that belong to no connection.
@@ -116,6 +119,7 @@ impl Default for Config {
             window_scaling: true,
             verify_checksum: true,
             leave_checksum: false,
+            super_segments: false,
             answer_unknown: true,
             resets_per_second: 200,
             challenge_acks_per_second: 10,

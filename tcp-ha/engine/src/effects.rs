@@ -18,6 +18,9 @@ pub struct Effects {
 /// Octets left free before each segment: whoever sends it writes the headers of link and IP
 /// there, without a copy. Ethernet and IPv6 fit, with some to spare.
 pub const HEADROOM: usize = 64;
+/// Octets of the longest super-segment, TCP header included: behind the longer of the IP headers
+/// it fills the largest packet.
+pub(crate) const SUPER_SEGMENT_OCTETS_MAX: usize = u16::MAX as usize - 40;
 /// Room of a new buffer: a segment of the usual MTU behind the headroom.
 const BUFFER_CAPACITY: usize = 1600;
 /// A buffer that has grown beyond this is let go.
@@ -31,6 +34,7 @@ pub struct SegmentBuffer {
     id: Option<ConnectionId>,
     envelope: Envelope,
     leaves_checksum: bool,
+    cut: Option<u16>,
     octets: Vec<u8>,
 }
 
@@ -51,6 +55,12 @@ impl SegmentBuffer {
     /// `Config::leave_checksum` asks.
     pub fn leaves_checksum(&self) -> bool {
         self.leaves_checksum
+    }
+
+    /// Octets of text of each segment that this one stands for, but for the last, which may have
+    /// fewer; `None` for an ordinary one. PSH and FIN belong to the last. Its checksum is left.
+    pub fn cut(&self) -> Option<u16> {
+        self.cut
     }
 
     /// The segment behind `HEADROOM` octets; give it back with `Effects::recycle`.
@@ -206,6 +216,7 @@ impl Effects {
         id: Option<ConnectionId>,
         envelope: Envelope,
         leaves_checksum: bool,
+        cut: Option<u16>,
         build: impl FnOnce(&mut Vec<u8>),
     ) {
         let spare = self.spare.pop();
@@ -216,6 +227,7 @@ impl Effects {
             id,
             envelope,
             leaves_checksum,
+            cut,
             octets,
         });
     }

@@ -14,10 +14,47 @@ const SACK_LEN: (usize, usize) = (4, 8);
 /// the numbers have passed.
 const CLOCK_BEHIND_MS: u32 = 1 << 24;
 
+/// The octets that go out in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Position of the first octet.
+    pub(crate) from: u64,
+    /// Position behind the last.
+    pub(crate) to: u64,
+    /// Segments that it stands for; all but the last are full.
+    pub(crate) segments: u32,
+    /// Octets of text of a full segment.
+    pub(crate) mss: u64,
+}
+
+impl Span {
+    /// One segment, whatever its size.
+    pub(crate) fn single(from: u64, to: u64) -> Span {
+        Span {
+            from,
+            to,
+            segments: 1,
+            mss: 0,
+        }
+    }
+
+    /// See `SegmentBuffer::cut`.
+    fn cut(&self) -> Option<u16> {
+        // An MSS is an option of 16 bits.
+        (self.segments > 1).then(|| u16::try_from(self.mss).unwrap_or(u16::MAX))
+    }
+}
+
 impl Connection {
     /// Builds a segment from position `seq` with the octets `seq..to`, and notes what it
     /// tells the peer. ACK is always SAFE.
     pub(crate) fn emit(&mut self, ctx: &mut Context<'_>, flags: Flags, seq: u64, to: u64) {
+        self.emit_span(ctx, flags, Span::single(seq, to));
+    }
+
+    /// The same for a segment that may stand for many.
+    pub(crate) fn emit_span(&mut self, ctx: &mut Context<'_>, flags: Flags, span: Span) {
+        let Span { from: seq, to, .. } = span;
         let options = self.segment_options(ctx, flags, to > seq);
         let mut window = 0;
         if !flags.has(Flags::RST) {
@@ -38,7 +75,7 @@ impl Connection {
             flags,
             window,
         };
-        self.push_segment(ctx, &header, &options, (seq, to));
+        self.push_segment(ctx, &header, &options, span);
         if acknowledges {
             self.note_acknowledged(ctx);
         }
@@ -50,8 +87,9 @@ impl Connection {
         ctx: &mut Context<'_>,
         header: &Header,
         options: &Options,
-        (from, to): (u64, u64),
+        span: Span,
     ) {
+        let Span { from, to, .. } = span;
         if self.signer.is_missing() {
             ctx.counters.unsigned_held += 1;
             return;
@@ -63,8 +101,9 @@ impl Connection {
         let (signer, signing) = (&mut self.signer, &self.auth.signing);
         let (src, dst) = (envelope.src, envelope.dst);
         let id = Some(self.id).filter(|&id| id != ConnectionId::NAMELESS);
-        let leaves = ctx.config.leave_checksum;
-        ctx.fx.push_segment(id, envelope, leaves, |out| {
+        let cut = span.cut();
+        let leaves = ctx.config.leave_checksum || cut.is_some();
+        ctx.fx.push_segment(id, envelope, leaves, cut, |out| {
             let start = out.len();
             segment::write(out, header, options, payload);
             let octets = &mut out[start..];
@@ -74,8 +113,8 @@ impl Connection {
                 false => segment::fill_checksum(octets, src, dst),
             }
         });
-        ctx.counters.segments_out += 1;
-        self.tally.segments_out += 1;
+        ctx.counters.segments_out += u64::from(span.segments);
+        self.tally.segments_out += u64::from(span.segments);
         self.tally.octets_out += to - from;
     }
 

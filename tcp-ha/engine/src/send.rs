@@ -1,7 +1,13 @@
 //! What may be sent now, and sending it.
 
+mod train;
+
 use crate::connection::{Connection, Context};
-use crate::segment::Flags;
+use crate::effects::SUPER_SEGMENT_OCTETS_MAX;
+use crate::options::MAX_OPTIONS_LEN;
+use crate::output::Span;
+use crate::segment::{Flags, HEADER_LEN};
+use train::Train;
 
 /// A range of positions to be sent in one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +21,11 @@ impl Run {
     /// Position behind everything in the segment.
     fn end(self) -> u64 {
         self.to + u64::from(self.fin)
+    }
+
+    /// Octets of text.
+    fn len(self) -> u64 {
+        self.to - self.from
     }
 
     /// A FIN without octets: the congestion window does not hold it back.
@@ -77,6 +88,7 @@ impl Connection {
         // The end of a burst is worth being handed on, as that of a TSO packet of Linux.
         let longest = self.longest_burst(ctx);
         let mut burst = 0;
+        let mut train = Train::new(self.longest_train(ctx));
         while let Some(run) = next {
             room = room.saturating_sub(1);
             burst += 1;
@@ -85,8 +97,13 @@ impl Connection {
                 .new_run(run.end())
                 .filter(|run| room > 0 || run.is_bare_fin());
             let ends = next.is_none() || burst == longest;
-            self.emit_new(ctx, run, ends && burst > 1);
+            let push = self.take_push(run) || (ends && burst > 1);
             burst = if ends { 0 } else { burst };
+            train.couple(run);
+            if push || !train.takes(run, next, self.mss()) {
+                let (whole, segments) = train.leave();
+                self.emit_run(ctx, whole, push, segments);
+            }
         }
         if self.send.max > before || room == 0 {
             self.note_usage();
@@ -154,16 +171,27 @@ impl Connection {
     /// Sends a segment for the first time.
     fn send_run(&mut self, ctx: &mut Context<'_>, run: Run) {
         self.note_new(ctx, run);
-        self.emit_new(ctx, run, false);
+        let push = self.take_push(run);
+        self.emit_run(ctx, run, push, 1);
     }
 
-    /// Builds the segment that was noted last; with PSH also where it ends a SEND.
-    fn emit_new(&mut self, ctx: &mut Context<'_>, run: Run, push: bool) {
+    /// Whether the segment that was noted last ends a SEND with PUSH.
+    fn take_push(&mut self, run: Run) -> bool {
         let ends_send = self.pushes.take(run.from, run.to, self.send.end);
         if ends_send {
             self.outstanding.push_last();
         }
-        self.emit_run(ctx, run, push || ends_send);
+        ends_send
+    }
+
+    /// Segments that one super-segment may stand for.
+    fn longest_train(&self, ctx: &Context<'_>) -> u32 {
+        if !ctx.config.super_segments || !self.signer.is_plain() {
+            return 1;
+        }
+        let text = SUPER_SEGMENT_OCTETS_MAX - HEADER_LEN - MAX_OPTIONS_LEN;
+        // At most 2^16.
+        (text as u64 / self.mss()) as u32
     }
 
     /// A segment is about to be sent for the first time.
@@ -212,12 +240,13 @@ impl Connection {
         self.passing.retransmits += 1;
         self.tally.octets_retransmitted += to - from;
         ctx.counters.retransmits += 1;
-        self.emit_run(ctx, Run { from, to, fin }, push);
+        self.emit_run(ctx, Run { from, to, fin }, push, 1);
         self.note_retransmit_for_undo();
         true
     }
 
-    fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run, push: bool) {
+    /// Builds what stands for so many segments.
+    fn emit_run(&mut self, ctx: &mut Context<'_>, run: Run, push: bool, segments: u32) {
         let Run { from, to, fin } = run;
         let mut flags = Flags::ACK;
         // What is queued last has it even where the SEND's end is no longer known.
@@ -228,9 +257,15 @@ impl Connection {
         if fin {
             flags = flags.with(Flags::FIN);
         }
-        self.recovery.prr.out += 1;
+        self.recovery.prr.out += segments;
         self.timers.sent_at = ctx.now;
-        self.emit(ctx, flags, from, to);
+        let span = Span {
+            from,
+            to,
+            segments,
+            mss: self.mss(),
+        };
+        self.emit_span(ctx, flags, span);
     }
 
     /// Sends part of what the window allows although it is small: the override timeout of

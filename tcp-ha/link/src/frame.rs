@@ -30,6 +30,20 @@ pub struct Frame {
     start: usize,
     /// Where the TCP header begins, counted from the link header, if its checksum is left to the device.
     left: Option<u16>,
+    /// Octets of text of each segment that it stands for.
+    cut: Option<u16>,
+}
+
+/// What a frame of a segment is made of.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) buffer: Vec<u8>,
+    /// Where the link header begins.
+    pub(crate) start: usize,
+    /// Where the TCP header begins behind that, if its checksum is left to the device.
+    pub(crate) left: Option<usize>,
+    /// See [`Frame::cut`].
+    pub(crate) cut: Option<u16>,
 }
 
 impl Frame {
@@ -38,6 +52,7 @@ impl Frame {
             buffer,
             start: 0,
             left: None,
+            cut: None,
         }
     }
 
@@ -52,6 +67,13 @@ impl Frame {
     #[must_use]
     pub fn left_checksum(&self) -> Option<u16> {
         self.left
+    }
+
+    /// Octets of text of each segment that a super-frame stands for, but for the last, which may have fewer; `None` for a frame that is
+    /// one segment, or none. The checksum of a super-frame is left to the device.
+    #[must_use]
+    pub fn cut(&self) -> Option<u16> {
+        self.cut
     }
 
     /// The memory of a frame that was built from a segment's; `Err` for any other.
@@ -69,7 +91,7 @@ impl Frame {
 
 impl PartialEq for Frame {
     fn eq(&self, other: &Frame) -> bool {
-        self.octets() == other.octets() && self.left == other.left
+        self.octets() == other.octets() && self.left == other.left && self.cut == other.cut
     }
 }
 
@@ -138,14 +160,21 @@ impl Frames {
             .unwrap_or_else(|| Vec::with_capacity(FRAME_CAPACITY))
     }
 
-    /// Appends the frame that begins at `start` of a buffer; `left` is where the TCP header begins if its checksum is left to the device.
-    pub(crate) fn push_built(&mut self, buffer: Vec<u8>, start: usize, left: Option<usize>) {
+    /// Appends a frame that was built from a segment.
+    pub(crate) fn push_built(&mut self, built: Built) {
+        let Built {
+            buffer,
+            start,
+            left,
+            cut,
+        } = built;
         // Headers of link and IP are far shorter than 2^16 octets.
         let left = left.and_then(|at| u16::try_from(at).ok());
         self.queued.push_back(Frame {
             buffer,
             start,
             left,
+            cut,
         });
     }
 

@@ -25,4 +25,4 @@ pub use frame::{Frame, Frames, Medium};
 pub use host::{
     Counters, DropReason, Host, HostConfig, HostError, Inbound, Unreachable, UnreachableCode,
 };
-pub use offload::{Checksum, OffloadCounters, Received};
+pub use offload::{Checksum, OffloadCounters, Received, SuperFrame};

@@ -30,6 +30,8 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
     };
     let pair_tcp = Config {
         mark_patience: Duration::from_millis(MARK_PATIENCES_MS[(seed % 3) as usize]),
+        // Their frames are cut as a device cuts them. No roll: a seed is what it was.
+        super_segments: (seed / 3) % 3 == 1,
         ..tcp(dice)
     };
     Scenario {

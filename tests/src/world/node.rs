@@ -19,8 +19,8 @@ use tcp_ha::core::{
     Active, ActiveParts, Claim, Clock, Fenced, Listening, Standby, StandbyEnd, Standing,
 };
 use tcp_ha::engine::{Engine, Secrets};
-use tcp_ha::link::LinkAddress;
 use tcp_ha::link::host::{Host, HostConfig};
+use tcp_ha::link::{LinkAddress, Medium, SuperFrame};
 use tcp_ha::{Moment, Status};
 
 /// What a node does.
@@ -614,7 +614,10 @@ impl World {
 
     fn release(&mut self, at: usize, active: &mut Active) {
         while let Some(frame) = active.release() {
-            self.fly(at, frame.octets().to_vec());
+            match SuperFrame::of(Medium::Ethernet, &frame) {
+                Some(parts) => parts.cut(&mut Vec::new(), |segment| self.fly(at, segment.to_vec())),
+                None => self.fly(at, frame.octets().to_vec()),
+            }
             active.recycle(frame);
         }
         active.transmitted(self.now_us);

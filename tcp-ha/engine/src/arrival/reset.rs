@@ -7,6 +7,7 @@ use crate::connection::{Connection, Context};
 use crate::counters::DropReason;
 use crate::effects::CloseCause;
 use crate::options::Options;
+use crate::output::Span;
 use crate::segment::{Flags, Segment};
 use crate::state::{Opener, State};
 
@@ -51,7 +52,7 @@ impl Connection {
             signature: signer::blank(&self.auth.signing),
             ..Options::default()
         };
-        self.push_segment(ctx, &header, &options, (0, 0));
+        self.push_segment(ctx, &header, &options, Span::single(0, 0));
         ctx.counters.resets_out += 1;
     }
 }

@@ -46,6 +46,11 @@ impl Signer {
         }
     }
 
+    /// Nothing is signed.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Signer::Plain)
+    }
+
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Signer::Missing)
     }

@@ -109,6 +109,8 @@ pub struct Wire {
     /// On the way, by arrival and then by order.
     pub flying: BTreeMap<(Instant, u64), Flying>,
     order: u64,
+    /// Super-segments that were built.
+    pub supers: u64,
 }
 
 pub fn secrets(seed: u8) -> Secrets {
@@ -156,6 +158,7 @@ impl Wire {
             dice: Dice(42),
             path_mtu: usize::MAX,
             flying: BTreeMap::new(),
+            supers: 0,
             order: 0,
         }
     }
@@ -234,16 +237,45 @@ impl Wire {
     /// Moves effects of one end onto the wire and to its user, until nothing is left.
     pub fn flush(&mut self, who: usize) {
         loop {
-            let fx = std::mem::take(&mut self.ends[who].fx);
+            let mut fx = std::mem::take(&mut self.ends[who].fx);
             if fx.is_empty() {
                 return;
             }
-            for out in fx.segments() {
-                self.launch(who, &out);
+            for built in fx.take_segments() {
+                match built.cut() {
+                    Some(text) => self.launch_cut(who, &built.segment(), usize::from(text)),
+                    None => self.launch(who, &built.segment()),
+                }
             }
             for event in &fx.events {
                 self.notice(who, *event);
             }
+        }
+    }
+
+    /// What a device makes of a super-segment.
+    fn launch_cut(&mut self, who: usize, out: &SegmentOut<'_>, size: usize) {
+        let whole = Segment::parse(out.bytes).expect("engines build good segments");
+        self.supers += 1;
+        assert!(out.bytes.len() + 40 <= 65_535 && whole.payload.len() > size);
+        let count = whole.payload.len().div_ceil(size);
+        for (at, text) in whole.payload.chunks(size).enumerate() {
+            let mut header = whole.header;
+            // Below 2^16.
+            header.seq.0 = header.seq.0.wrapping_add((at * size) as u32);
+            if at + 1 < count {
+                header.flags = header.flags.without(Flags::PSH.with(Flags::FIN));
+            }
+            let mut bytes = Vec::new();
+            let parts = (text, &[][..]);
+            segment::emit(&mut bytes, out.src, out.dst, &header, &whole.options, parts);
+            self.launch(
+                who,
+                &SegmentOut {
+                    bytes: &bytes,
+                    ..*out
+                },
+            );
         }
     }
 

@@ -8,7 +8,8 @@ use ipc::gate::Released;
 use super::Transmitted;
 use crate::frame::{Frame, Medium};
 use crate::offload::{
-    Joined, OffloadCounters, Received, SEGMENTS_MAX, VIRTIO_HEADER_LEN, VirtioHeader, join,
+    Joined, OffloadCounters, Received, SEGMENTS_MAX, SuperFrame, VIRTIO_HEADER_LEN, VirtioHeader,
+    join,
 };
 
 /// The side of a device that joins segments on their way out, and says of what comes in how much of it is verified.
@@ -69,8 +70,12 @@ impl Joining {
         let Some(first) = frames.first() else {
             return Transmitted::NOTHING;
         };
+        if first.cut().is_some() {
+            return self.write_super(fd, first);
+        }
         if self.alone == 0 && !self.refuses {
-            let octets = frames.iter().map(|frame| frame.octets());
+            let single = frames.iter().take_while(|frame| frame.cut().is_none());
+            let octets = single.map(|frame| frame.octets());
             self.head.clear();
             self.head.resize(VIRTIO_HEADER_LEN, 0);
             let joined = join(self.medium, octets, &mut self.head);
@@ -82,6 +87,35 @@ impl Joining {
         }
         self.alone = self.alone.saturating_sub(1);
         Transmitted::one(write_alone(fd, first))
+    }
+
+    /// Writes a frame that stands for many segments; where the device does not take it, those.
+    fn write_super(&mut self, fd: BorrowedFd<'_>, frame: &Frame) -> Transmitted {
+        let Some(parts) = SuperFrame::of(self.medium, frame) else {
+            return Transmitted::one(write_alone(fd, frame));
+        };
+        if !self.refuses {
+            let header = parts.header().octets();
+            let whole = [IoSlice::new(&header), IoSlice::new(frame.octets())];
+            match rustix::io::writev(fd, &whole) {
+                Ok(_) => {
+                    self.counters.super_frames_out += 1;
+                    self.counters.segments_joined += parts.segments() as u64;
+                    return Transmitted::one(Ok(()));
+                }
+                Err(error) if self.is_refusal(error) => self.counters.refused += 1,
+                Err(error) => return Transmitted::one(Err(error.into())),
+            }
+        }
+        let header = VirtioHeader::PLAIN.octets();
+        let mut result = Ok(());
+        parts.cut(&mut self.head, |segment| {
+            let written = rustix::io::writev(fd, &[IoSlice::new(&header), IoSlice::new(segment)]);
+            if let Err(error) = written {
+                result = Err(error.into());
+            }
+        });
+        Transmitted::one(result)
     }
 
     /// `None` where the device does not take them together.

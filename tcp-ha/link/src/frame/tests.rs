@@ -50,7 +50,12 @@ fn an_empty_frame_is_no_frame() {
 #[test]
 fn a_frame_built_before_a_segment_gives_the_segments_memory_back() {
     let mut frames = Frames::new();
-    frames.push_built(vec![9; 100], 40, Some(34));
+    frames.push_built(Built {
+        buffer: vec![9; 100],
+        start: 40,
+        left: Some(34),
+        cut: None,
+    });
     frames.push(|buf| buf.push(0));
     let mut all = frames.drain();
     let built = all.next().unwrap();

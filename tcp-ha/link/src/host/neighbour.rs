@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tcp_ha_engine::Instant;
 
 use crate::address::LinkAddress;
+use crate::frame::Built;
 
 /// How long a confirmed neighbour is trusted. RFC 4861 10, REACHABLE_TIME.
 pub(super) const REACHABLE_TIME: Duration = Duration::from_secs(30);
@@ -38,14 +39,7 @@ pub(super) struct NeighbourTable {
 pub(super) type Pending = VecDeque<Packet>;
 
 /// A packet whose link header lacks the destination.
-#[derive(Debug)]
-pub(super) struct Packet {
-    pub(super) buffer: Vec<u8>,
-    /// Where the link header begins.
-    pub(super) start: usize,
-    /// Where the TCP header begins behind that, if its checksum is left to the device.
-    pub(super) left: Option<usize>,
-}
+pub(super) type Packet = Built;
 
 #[derive(Debug)]
 struct Entry {

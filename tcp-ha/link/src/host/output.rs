@@ -11,6 +11,27 @@ use super::{DropReason, Host};
 use crate::address::LinkAddress;
 use crate::frame::{Frames, Medium};
 
+/// Where a TCP header says in its upper half how many words it has.
+const DATA_OFFSET: usize = 12;
+
+/// A segment behind the headroom.
+struct Segment {
+    buffer: Vec<u8>,
+    leaves: bool,
+    cut: Option<u16>,
+}
+
+impl Segment {
+    /// Octets of the longest segment that it stands for, header included.
+    fn longest(&self) -> usize {
+        let octets = &self.buffer[HEADROOM..];
+        match (self.cut, octets.get(DATA_OFFSET)) {
+            (Some(text), Some(offset)) => usize::from(offset >> 4) * 4 + usize::from(text),
+            _ => octets.len(),
+        }
+    }
+}
+
 impl Host {
     /// Sends the TCP segment `segment` (header, checksum and all) from our address `src` to `dst`.
     ///
@@ -37,12 +58,17 @@ impl Host {
         let mut buffer = out.spare_buffer();
         buffer.resize(HEADROOM, 0);
         buffer.extend_from_slice(segment);
-        self.send(now, header, buffer, false, out);
+        let text = Segment {
+            buffer,
+            leaves: false,
+            cut: None,
+        };
+        self.send(now, header, text, out);
     }
 
     /// The same for a segment with room before it, which becomes the frame without a copy.
     pub fn send_built(&mut self, now: Instant, segment: SegmentBuffer, out: &mut Frames) {
-        let leaves = segment.leaves_checksum();
+        let (leaves, cut) = (segment.leaves_checksum(), segment.cut());
         let SegmentOut {
             src,
             dst,
@@ -57,18 +83,17 @@ impl Host {
             dscp,
             hop_limit,
         };
-        self.send(now, header, segment.into_octets(), leaves, out);
+        let buffer = segment.into_octets();
+        let segment = Segment {
+            buffer,
+            leaves,
+            cut,
+        };
+        self.send(now, header, segment, out);
     }
 
-    fn send(
-        &mut self,
-        now: Instant,
-        header: IpHeader,
-        buffer: Vec<u8>,
-        leaves: bool,
-        out: &mut Frames,
-    ) {
-        match self.try_send(now, header, buffer, leaves, out) {
+    fn send(&mut self, now: Instant, header: IpHeader, segment: Segment, out: &mut Frames) {
+        match self.try_send(now, header, segment, out) {
             Ok(()) => self.counters.segments_out += 1,
             Err(reason) => {
                 self.counters.drop(reason);
@@ -78,20 +103,26 @@ impl Host {
         }
     }
 
-    /// `buffer` has the segment behind the headroom.
     fn try_send(
         &mut self,
         now: Instant,
         header: IpHeader,
-        mut buffer: Vec<u8>,
-        leaves: bool,
+        segment: Segment,
         out: &mut Frames,
     ) -> Result<(), DropReason> {
+        let longest = segment.longest();
+        let Segment {
+            mut buffer,
+            leaves,
+            cut,
+        } = segment;
         let segment_len = buffer.len() - HEADROOM;
         if header.src.is_ipv4() != header.dst.is_ipv4() || !self.routes.is_own(header.src) {
             return Err(DropReason::NoRoute);
         }
-        if header.len() + segment_len > usize::from(self.config.mtu) {
+        let fits = header.len() + longest <= usize::from(self.config.mtu)
+            && header.len() + segment_len <= usize::from(u16::MAX);
+        if !fits {
             return Err(DropReason::TooLong);
         }
         let ip = HEADROOM - header.len();
@@ -102,7 +133,12 @@ impl Host {
             if !self.routes.is_foreign_station(header.dst) {
                 return Err(DropReason::NoRoute);
             }
-            out.push_built(buffer, start, left);
+            out.push_built(Packet {
+                buffer,
+                start,
+                left,
+                cut,
+            });
             return Ok(());
         }
         let next_hop = self
@@ -118,19 +154,20 @@ impl Host {
         };
         let (link, own) = (&mut buffer[start..ip], self.config.mac);
         emit::emit_ethernet(link, mac, own, emit::ethertype(header.dst));
+        let packet = Packet {
+            buffer,
+            start,
+            left,
+            cut,
+        };
         match resolution {
             Resolution::Known(_) => {
-                out.push_built(buffer, start, left);
+                out.push_built(packet);
                 return Ok(());
             }
             Resolution::Ask => self.solicit(next_hop, None, out),
             _ => {}
         }
-        let packet = Packet {
-            buffer,
-            start,
-            left,
-        };
         let dropped = self.neighbours.queue(next_hop, packet);
         self.counters
             .drop_many(DropReason::PendingOverflow, dropped as u64);
@@ -187,14 +224,9 @@ impl Host {
         let Some((mac, pending)) = self.neighbours.take_pending(address) else {
             return;
         };
-        for Packet {
-            mut buffer,
-            start,
-            left,
-        } in pending
-        {
-            emit::redirect(&mut buffer[start..], mac);
-            out.push_built(buffer, start, left);
+        for mut packet in pending {
+            emit::redirect(&mut packet.buffer[packet.start..], mac);
+            out.push_built(packet);
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! A device with a virtio header before each frame may give a *super-frame*: one IP packet of up to 64 KiB that stands for many
 //! segments, or a TCP checksum that nobody has filled in. The other way round, consecutive segments of one flow are joined behind the
-//! gate into one such frame, and whoever puts it on a wire cuts it again by the rules of TCP segmentation offload.
+//! gate into one such frame, or the engine has built one, and whoever puts it on a wire cuts it again by the rules of TCP segmentation offload.
 
+mod cut;
 mod join;
 mod superframe;
 mod virtio;
 
+pub use cut::SuperFrame;
 pub(crate) use join::{Joined, SEGMENTS_MAX, join};
 pub(crate) use virtio::{VIRTIO_HEADER_LEN, VirtioHeader, frame_octets_max};
 

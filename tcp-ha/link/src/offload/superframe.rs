@@ -8,7 +8,7 @@ use crate::frame::Medium;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 const TCP_HEADER: usize = 20;
-const TCP_PROTOCOL: u8 = 6;
+pub(super) const TCP_PROTOCOL: u8 = 6;
 
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
@@ -52,6 +52,11 @@ impl<'f> Part<'f> {
         })
     }
 
+    /// The whole frame.
+    pub(super) fn octets(&self) -> &'f [u8] {
+        self.octets
+    }
+
     /// Octets of the headers.
     pub(super) fn header_len(&self) -> usize {
         self.text
@@ -82,7 +87,8 @@ impl<'f> Part<'f> {
         self.octets[self.tcp + 13] & (PSH | FIN) != 0
     }
 
-    fn seq(&self) -> u32 {
+    /// SEG.SEQ.
+    pub(super) fn seq(&self) -> u32 {
         let at = self.tcp + 4;
         let field = [0, 1, 2, 3].map(|octet| self.octets[at + octet]);
         u32::from_be_bytes(field)
@@ -115,22 +121,28 @@ impl<'f> Part<'f> {
         let start = out.len();
         out.extend_from_slice(&self.octets[..self.text]);
         let header = &mut out[start..];
-        let (ip, tcp) = (self.ip, self.tcp);
+        let tcp = self.tcp;
         let segment = self.text - tcp + text;
-        let addresses = if self.is_ipv6() {
-            put(header, ip + 4, segment);
-            ip + 8..ip + 40
-        } else {
-            put(header, ip + 2, IPV4_HEADER + segment);
-            header[ip + 10..ip + 12].fill(0);
-            let sum = folded(sum(&header[ip..tcp]));
-            header[ip + 10..ip + 12].copy_from_slice(&(!sum).to_be_bytes());
-            ip + 12..ip + 20
-        };
+        let addresses = self.write_lengths(header, segment);
         let pseudo = sum(&header[addresses]) + u64::from(TCP_PROTOCOL) + segment as u64;
         let at = tcp + TCP_CHECKSUM;
         header[at..at + 2].copy_from_slice(&folded(pseudo).to_be_bytes());
         header[tcp + 13] = last.octets[last.tcp + 13];
+    }
+
+    /// Writes the length of a segment, and the checksum of IPv4's header, into an IP header that is otherwise this one's; returns where
+    /// the addresses stand.
+    pub(super) fn write_lengths(&self, header: &mut [u8], segment: usize) -> Range<usize> {
+        let (ip, tcp) = (self.ip, self.tcp);
+        if self.is_ipv6() {
+            put(header, ip + 4, segment);
+            return ip + 8..ip + 40;
+        }
+        put(header, ip + 2, IPV4_HEADER + segment);
+        header[ip + 10..ip + 12].fill(0);
+        let sum = folded(sum(&header[ip..tcp]));
+        header[ip + 10..ip + 12].copy_from_slice(&(!sum).to_be_bytes());
+        ip + 12..ip + 20
     }
 }
 
@@ -188,14 +200,20 @@ fn put(header: &mut [u8], at: usize, len: usize) {
 }
 
 /// Sum of 16-bit words; an even number of octets.
-fn sum(octets: &[u8]) -> u64 {
+pub(super) fn sum(octets: &[u8]) -> u64 {
     let words = octets.chunks_exact(2);
     words
         .map(|word| u64::from(u16::from_be_bytes([word[0], word[1]])))
         .sum()
 }
 
-fn folded(mut sum: u64) -> u16 {
+/// The same for any number of octets.
+pub(super) fn sum_of_any(octets: &[u8]) -> u64 {
+    let (even, odd) = octets.split_at(octets.len() & !1);
+    sum(even) + odd.first().map_or(0, |&octet| u64::from(octet) << 8)
+}
+
+pub(super) fn folded(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -35,10 +35,21 @@ struct Echo {
 
 impl Echo {
     fn new(namespace: &Namespace, config: &DeviceConfig, security: SecurityTable) -> Echo {
+        Echo::with(namespace, config, security, true)
+    }
+
+    /// With super-segments out of the engine, or joined by the device alone.
+    fn with(
+        namespace: &Namespace,
+        config: &DeviceConfig,
+        security: SecurityTable,
+        super_segments: bool,
+    ) -> Echo {
         let device = namespace.inside(|| open(config));
         let node = Node::new(device.unwrap_or_else(|error| panic!("{error}")));
         let config = Config {
             leave_checksum: node.device.has_offload(),
+            super_segments: super_segments && node.device.has_offload(),
             ..Config::default()
         };
         let mut engine = Engine::new(config, Secrets::from_bytes(&[7; Secrets::LEN]));
@@ -234,6 +245,13 @@ fn assert_joined(counters: OffloadCounters) {
 fn over_a_tap_frames_of_many_segments_go_both_ways() {
     let (peer, config) = tap();
     let echo = Echo::new(&peer, &config, SecurityTable::default());
+    assert_joined(bulk(&peer, echo, false));
+}
+
+#[test]
+fn over_a_tap_single_segments_are_joined_by_the_device() {
+    let (peer, config) = tap();
+    let echo = Echo::with(&peer, &config, SecurityTable::default(), false);
     assert_joined(bulk(&peer, echo, false));
 }
 

@@ -117,6 +117,7 @@ impl Driver {
         let (me, life) = new_name(&config)?;
         let device = tcp_ha_link::open(&config.device).map_err(StartError::Device)?;
         config.tcp.leave_checksum = device.has_offload();
+        config.tcp.super_segments = device.has_offload();
         Host::new(host_config(&config, device.as_ref())).map_err(StartError::Host)?;
         let door = Door::open(&config)?;
         let poll = Poll::new().map_err(io("epoll"))?;

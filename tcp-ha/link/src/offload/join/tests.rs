@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::frame::{Built, Frame, Frames};
+use crate::offload::SuperFrame;
 
 const ACK: u8 = 0x10;
 const PSH: u8 = 0x08;
@@ -150,6 +152,18 @@ fn written(joined: &Joined, headers: &[u8], frames: &[Vec<u8>]) -> Vec<u8> {
         whole.extend(&frame[joined.header_len..]);
     }
     whole
+}
+
+/// The same octets as a frame that was built for many segments at once.
+fn super_frame(header: &VirtioHeader, buffer: Vec<u8>) -> Frame {
+    let mut frames = Frames::new();
+    frames.push_built(Built {
+        buffer,
+        start: 0,
+        left: Some(usize::from(header.csum_start)),
+        cut: Some(header.gso_size),
+    });
+    frames.drain().next().expect("one frame")
 }
 
 fn join_all(medium: Medium, frames: &[Vec<u8>]) -> (Joined, Vec<u8>) {
@@ -349,6 +363,13 @@ proptest! {
             } else {
                 prop_assert!(whole.len() <= usize::from(u16::MAX) + medium.header_len());
                 prop_assert_eq!(cut(&joined.header, &whole), now);
+                let frame = super_frame(&joined.header, whole);
+                let parts = SuperFrame::of(medium, &frame).expect("a super-frame");
+                prop_assert_eq!(parts.segments(), joined.frames);
+                prop_assert_eq!(parts.header(), joined.header);
+                let mut segments = Vec::new();
+                parts.cut(&mut Vec::new(), |segment| segments.push(segment.to_vec()));
+                prop_assert_eq!(segments, now);
             }
             rest = later;
         }
