@@ -113,8 +113,12 @@ fn a_super_segment_is_as_long_as_a_packet_may_be_and_ends_with_the_rest() {
         let mut wire = Wire::with_configs(config(true), Config::default(), v6);
         // Where the peer is near, a burst is as long as may be.
         wire.weather.delay = Duration::from_micros(100);
-        wire.open(nodelay());
+        wire.open(ConnectionOptions {
+            congestion: CongestionAlgorithm::Reno,
+            ..nodelay()
+        });
         transfer(&mut wire, A, &pattern(900_000));
+        wire.run_until(|wire| wire.info(A).snd_una == 900_000);
         let built = handed_out(&mut wire, &pattern(100_000));
         let mss = wire.info(A).mss as usize;
         let header = 32;
