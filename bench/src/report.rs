@@ -17,7 +17,7 @@ pub struct Row {
     pub spread: Spread,
     /// The median over that of the row that it is compared with.
     pub ratio: Option<f64>,
-    /// What it should be, where there is a goal.
+    /// What it should be, where there is a goal: `<= 5`, `>= 0.8`, or `ratio <= 1.0` where the ratio is meant.
     pub goal: Option<String>,
 }
 
@@ -55,6 +55,27 @@ impl Row {
     pub fn goal(mut self, goal: &str) -> Row {
         self.goal = Some(goal.to_owned());
         self
+    }
+
+    /// The figure that the goal speaks of, and whether it is such; `None` without a goal.
+    pub fn judged(&self) -> Option<(f64, bool)> {
+        let goal = self.goal.as_deref()?;
+        let (of_ratio, bound) = match goal.strip_prefix("ratio ") {
+            Some(bound) => (true, bound),
+            None => (false, goal),
+        };
+        let (relation, bound) = bound.split_once(' ')?;
+        let bound: f64 = bound.parse().ok()?;
+        let figure = if of_ratio {
+            self.ratio?
+        } else {
+            self.spread.median
+        };
+        match relation {
+            "<=" => Some((figure, figure <= bound)),
+            ">=" => Some((figure, figure >= bound)),
+            _ => None,
+        }
     }
 }
 
@@ -130,11 +151,39 @@ impl Report {
     }
 }
 
+/// The rows with goals, and which of them are reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Goals<'a>(pub &'a [Section]);
+
+impl fmt::Display for Goals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("### Goals\n\n| | | figure | goal | |\n|---|---|---|---|---|\n")?;
+        for Section { title, rows, .. } in self.0 {
+            for row in rows {
+                let (Some((figure, reached)), Some(goal)) = (row.judged(), &row.goal) else {
+                    continue;
+                };
+                let unit = match goal.starts_with("ratio") {
+                    true => "",
+                    false => row.unit.as_str(),
+                };
+                let verdict = if reached { "reached" } else { "not reached" };
+                let (what, figure) = (&row.what, Figure(figure));
+                writeln!(
+                    f,
+                    "| {title} | {what} | {figure} {unit} | {goal} | {verdict} |"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}.", self.machine)?;
+        writeln!(f, "{}.\n\n{}", self.machine, Goals(&self.sections))?;
         for section in &self.sections {
-            write!(f, "\n{section}")?;
+            writeln!(f, "{section}")?;
         }
         Ok(())
     }

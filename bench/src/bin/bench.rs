@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-use tcp_ha_bench::report::{Report, Section};
+use tcp_ha_bench::report::{Goals, Report, Section};
 use tcp_ha_bench::tap::{self, scale, stack};
 use tcp_ha_bench::{checkpoint, gate, restart, table, takeover};
 
@@ -149,5 +149,6 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
         // What follows may fail: what was measured is kept.
         report.write(&arguments.report)?;
     }
+    println!("{}", Goals(&report.sections));
     Ok(())
 }

@@ -72,10 +72,12 @@ fn section(updates: &Updates, seen: &[(String, [Spread; round::FIGURES])]) -> Se
         let base = seen[0].1[at];
         for (name, spreads) in seen {
             let row = Row::of(format!("{what}: {name}"), unit, spreads[at]).over(&base);
-            let goal = at == 0 && name == Kind::Ours { protected: false }.name();
-            section
-                .rows
-                .push(if goal { row.goal("<= 1.0") } else { row });
+            let judged = unit == "s" && name == Kind::Ours { protected: false }.name();
+            section.rows.push(if judged {
+                row.goal("ratio <= 1.0")
+            } else {
+                row
+            });
         }
     }
     price_of_a_standby(&mut section, seen);
@@ -93,7 +95,7 @@ fn price_of_a_standby(section: &mut Section, seen: &[(String, [Spread; round::FI
     let (Some(off), Some(on)) = (of(false), of(true)) else {
         return;
     };
-    for (at, goal) in [(0, "<= 1.3"), (1, "<= 1.1"), (2, ""), (3, "")] {
+    for (at, goal) in [(0, "ratio <= 1.3"), (1, "ratio <= 1.1"), (2, ""), (3, "")] {
         let (what, unit) = FIGURES[at];
         let row = Row::of(format!("{what}: NSR on over off"), unit, on[at]).over(&off[at]);
         section
