@@ -11,6 +11,9 @@ const SLACK_OCTETS: u64 = 4_096;
 /// Frames that may wait on the device of a node that takes no input.
 const INBOX_FRAMES: usize = 20_000;
 
+/// The largest IP packet.
+const PACKET_OCTETS_MAX: usize = 65_535;
+
 /// Octets around an IP packet.
 const LINK_OCTETS: usize = 14;
 
@@ -53,6 +56,14 @@ fn frame_octets(scenario: &Scenario) -> usize {
     usize::from(mtu) + LINK_OCTETS
 }
 
+/// The largest frame that waits for an acknowledgement: a device may cut it later.
+fn waiting_octets(scenario: &Scenario) -> usize {
+    match scenario.pair_tcp.super_segments {
+        true => PACKET_OCTETS_MAX + LINK_OCTETS,
+        false => frame_octets(scenario),
+    }
+}
+
 fn inbox_holds(scenario: &Scenario, node: &Node) -> Result<(), String> {
     let frames = node.inbox.len();
     let octets: usize = node.inbox.iter().map(Vec::len).sum();
@@ -67,7 +78,7 @@ fn active_holds(scenario: &Scenario, active: &Active) -> Result<(), String> {
     let octets = active.gate_octets();
     if held > log_octets(scenario)
         || frames > scenario.limits.gate_frames
-        || octets > frames * frame_octets(scenario)
+        || octets > frames * waiting_octets(scenario)
     {
         return Err(format!(
             "{held} octets in the log, {frames} frames of {octets} octets in the gate"
