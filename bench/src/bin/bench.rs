@@ -34,7 +34,8 @@ struct Arguments {
     /// Length of a bulk transfer.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Of takeovers, those whose title has these words.
+    /// Of takeovers, those whose title has these words; of bulk over a TAP, those servers, and before a colon the direction:
+    /// `received:unprotected`.
     #[arg(long, value_name = "WORDS")]
     only: Option<String>,
     /// The report.
@@ -89,7 +90,11 @@ impl Part {
                 SESSIONS_WATCH,
                 arguments.rounds,
             )?],
-            Part::Stack => stack::bulk(arguments.rounds, arguments.seconds)?,
+            Part::Stack => stack::bulk(
+                arguments.rounds,
+                arguments.seconds,
+                arguments.only.as_deref(),
+            )?,
             Part::Small => vec![stack::small(arguments.rounds)?],
             Part::Restart => vec![restart::restarts(arguments.rounds)?],
             Part::Takeover => {

@@ -228,11 +228,11 @@ fn transfer(server: Server, direction: Direction, seconds: f64) -> io::Result<[f
     ])
 }
 
-/// Bulk, each way.
+/// Bulk, each way; with `only`, of those servers alone whose name has these words, or of one direction (`received`, `sent`) before a colon.
 ///
 /// # Errors
 /// No root, or a process fails.
-pub fn bulk(rounds: usize, seconds: f64) -> io::Result<Vec<Section>> {
+pub fn bulk(rounds: usize, seconds: f64, only: Option<&str>) -> io::Result<Vec<Section>> {
     const SERVERS: [Server; 9] = [
         BY_RELAY,
         ours(Mode::None),
@@ -256,12 +256,21 @@ pub fn bulk(rounds: usize, seconds: f64) -> io::Result<Vec<Section>> {
          where it says so. Ratios are over kernel to kernel through a process that copies such frames between two TAPs. CPU: of who serves, \
          with its standby or its relay, as processes; what the kernel does for a frame that is written into a TAP is charged to who writes it."
     );
+    let (way, words) = only.map_or(("", ""), |only| only.split_once(':').unwrap_or(("", only)));
     let mut sections = Vec::new();
     for (direction, title) in ways {
-        let contenders = SERVERS.map(|server| {
+        if !title.contains(way) {
+            continue;
+        }
+        let wanted = SERVERS.into_iter().filter(|it| it.name().contains(words));
+        let contenders = wanted.map(|server| {
             Contender::new(server.name(), move || transfer(server, direction, seconds))
         });
-        let seen = in_turn(rounds, contenders.into())?;
+        let seen = in_turn(rounds, contenders.collect())?;
+        let Some((_, first)) = seen.first() else {
+            let what = format!("no server has \"{words}\" in its name");
+            return Err(io::Error::other(what));
+        };
         let mut section = Section::new(title, &how);
         for (at, (what, unit)) in [
             ("goodput", "Mbit/s"),
@@ -273,7 +282,7 @@ pub fn bulk(rounds: usize, seconds: f64) -> io::Result<Vec<Section>> {
         {
             for (name, spreads) in &seen {
                 let row = Row::of(format!("{name}: {what}"), unit, spreads[at]);
-                section.rows.push(row.over(&seen[0].1[at]));
+                section.rows.push(row.over(&first[at]));
             }
         }
         section.rows.extend(judged(&seen));

@@ -209,8 +209,10 @@ impl World {
         let Some(info) = engine.connection(id) else {
             return;
         };
-        let (first, second) = engine.received(id, info.read).expect("READ is held");
-        let came = first.iter().chain(second);
+        let came = engine
+            .received(id, info.read)
+            .expect("READ is held")
+            .flatten();
         for (offset, octet) in (info.read..).zip(came) {
             assert_eq!(*octet, octet_at(offset), "a wrong octet at {offset}");
         }

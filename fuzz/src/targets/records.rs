@@ -288,14 +288,15 @@ impl Talk {
             send_mode,
             application_sync: false,
         };
-        let received = engine.received(id, info.read).expect("READ").0;
+        let received = engine.received(id, info.read).expect("READ");
+        let received = received.collect::<Vec<_>>().concat();
         let (una, sent, _) = engine.unacknowledged(id).expect("open");
         vec![
             written(&Record::Snapshot(Box::new(snapshot))),
             written(&Record::Received {
                 id,
                 offset: info.read,
-                octets: received,
+                octets: &received,
             }),
             written(&Record::Sent {
                 id,

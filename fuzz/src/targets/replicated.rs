@@ -174,7 +174,7 @@ impl Replicated {
         );
         let held = self.engine.received(id, info.read).expect("READ is held");
         assert_eq!(
-            (held.0.len() + held.1.len()) as u64,
+            held.map(|octets| octets.len() as u64).sum::<u64>(),
             info.rcv_nxt - info.read
         );
         let capacity = self.engine.config().receive_capacity as u64;
@@ -199,8 +199,8 @@ impl Replicated {
         for (&id, state) in &mut self.followed {
             *state = state.rebased(old_now, now);
             let info = self.engine.connection(id).expect("a live connection");
-            let (first, second) = self.engine.received(id, info.read).expect("READ is held");
-            let mut received = [first, second].concat();
+            let received = self.engine.received(id, info.read).expect("READ is held");
+            let mut received = received.collect::<Vec<_>>().concat();
             let marked = state.identity.options.receive_mode == ReceiveMode::Marked;
             if marked {
                 received.truncate((info.safe - info.read) as usize);

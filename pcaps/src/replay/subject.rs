@@ -245,7 +245,7 @@ impl Subject {
     pub(super) fn received(&self) -> Vec<u8> {
         let read = self.info().map_or(0, |info| info.read);
         match self.engine.received(self.id, read) {
-            Ok((first, second)) => [first, second].concat(),
+            Ok(octets) => octets.collect::<Vec<_>>().concat(),
             Err(_) => Vec::new(),
         }
     }

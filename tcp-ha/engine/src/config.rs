@@ -37,6 +37,9 @@ pub struct Config {
     /// How long an ACK that is due waits for a mark of its own accord (`ReceiveMode::Marked`,
     /// segments in order) before the caller is asked for one. At most 100 ms; 0 asks at once.
     pub mark_patience: Duration,
+    /// ACKs that say no more than that octets came in order, were marked or were read wait for `Engine::acknowledge_gathered`, which
+    /// the caller then calls at the end of each of its turns.
+    pub gather_acks: bool,
     /// Let the congestion window shrink while nothing is sent (RFC 5681 4.1, RFC 2861).
     pub restart_after_idle: bool,
     /// Segments sent together of which the last has PSH, at least (where the window allows
@@ -103,6 +106,7 @@ impl Default for Config {
             initial_rto: Duration::from_secs(1),
             delayed_ack: Duration::from_millis(40),
             mark_patience: Duration::ZERO,
+            gather_acks: false,
             restart_after_idle: true,
             min_burst: 2,
             msl: Duration::from_secs(30),

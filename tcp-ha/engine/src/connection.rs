@@ -28,6 +28,7 @@ use crate::state::{Opener, State};
 use crate::tally::Tally;
 use crate::time::Instant;
 use crate::unreachable::Unreachable;
+use bytes::Bytes;
 
 /// Acknowledgements at once at the start of a connection, so that the peer's slow start is
 /// not held up (as Linux does), and after a takeover, since the peer may be in a timeout.
@@ -47,6 +48,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) counters: &'a mut Counters,
     pub(crate) departures: &'a Departures,
+    /// Where the text of the arriving segment lies, if that memory may be kept.
+    pub(crate) memory: Option<&'a Bytes>,
     pub(crate) fx: &'a mut Effects,
 }
 
@@ -106,8 +109,10 @@ pub(crate) struct Passing {
     pub(crate) delayed_ack: Option<Instant>,
     /// An ACK is due in this round.
     pub(crate) ack_now: bool,
-    /// An ACK is due, and waits a little for the mark that makes its octets safe.
-    pub(crate) ack_on_mark: bool,
+    /// An ACK is due, and waits a little for a mark that makes its octets safe: until `delayed_ack` for all before this position.
+    pub(crate) ack_on_mark: Option<u64>,
+    /// An ACK is due at the end of the turn (`Config::gather_acks`).
+    pub(crate) ack_gathered: bool,
     /// Position up to which `SafeDue` was asked for.
     pub(crate) safe_asked: Option<u64>,
     /// Segments still to be acknowledged at once.

@@ -21,6 +21,7 @@ use crate::secrets::Secrets;
 use crate::state::{Opener, State};
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
+use bytes::Bytes;
 use room::TimeWaits;
 use std::collections::BTreeMap;
 
@@ -46,6 +47,8 @@ pub struct Engine {
     counters: Counters,
     departures: Departures,
     dirty: Vec<ConnectionId>,
+    /// Whose ACK waits for the end of the turn; one that has gone already may be among them.
+    gathered: Vec<ConnectionId>,
     next_id: u64,
     half_open: usize,
     orphans: usize,
@@ -68,6 +71,7 @@ impl Engine {
             counters: Counters::default(),
             departures: Departures::default(),
             dirty: Vec::new(),
+            gathered: Vec::new(),
             next_id: 1,
             half_open: 0,
             orphans: 0,
@@ -109,6 +113,18 @@ impl Engine {
         fx: &mut Effects,
         act: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
     ) -> Result<R, Error> {
+        self.with_memory(now, id, None, fx, act)
+    }
+
+    /// As `with`, for a segment whose text lies in `memory`.
+    fn with_memory<R>(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        memory: Option<&Bytes>,
+        fx: &mut Effects,
+        act: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
+    ) -> Result<R, Error> {
         let Some(connection) = self.connections.get_mut(&id) else {
             return Err(Error::UnknownConnection);
         };
@@ -117,6 +133,7 @@ impl Engine {
             config: &self.config,
             counters: &mut self.counters,
             departures: &self.departures,
+            memory,
             fx: &mut *fx,
         };
         let result = act(connection, &mut ctx);
@@ -133,6 +150,9 @@ impl Engine {
         if !connection.dirty {
             connection.dirty = true;
             self.dirty.push(id);
+        }
+        if connection.passing.ack_gathered && self.gathered.last() != Some(&id) {
+            self.gathered.push(id);
         }
         if connection.half_open && connection.state() != State::SynReceived {
             connection.half_open = false;

@@ -120,10 +120,11 @@ impl Connection {
 
     fn note_acknowledged(&mut self, ctx: &Context<'_>) {
         self.recv.last_ack_sent = self.recv.safe;
+        self.passing.ack_gathered = false;
         if self.recv.safe == self.recv.nxt {
             self.passing.delayed_ack = None;
             self.passing.ack_now = false;
-            self.passing.ack_on_mark = false;
+            self.passing.ack_on_mark = None;
             self.passing.safe_asked = None;
         } else if self.passing.delayed_ack.is_none() && !self.passing.ack_now {
             self.passing.delayed_ack = Some(ctx.now + ctx.config.delayed_ack);
@@ -251,6 +252,15 @@ impl Connection {
             window_end
         };
         self.emit(ctx, Flags::ACK, seq, seq);
+    }
+
+    /// An ACK without text: at the end of the turn where ACKs are gathered, else at once.
+    pub(crate) fn emit_ack_in_turn(&mut self, ctx: &mut Context<'_>) {
+        if ctx.config.gather_acks {
+            self.passing.ack_gathered = true;
+        } else {
+            self.emit_ack(ctx);
+        }
     }
 
     /// A segment just before SND.UNA: the peer must answer (RFC 9293 3.8.4, and the

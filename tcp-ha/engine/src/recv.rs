@@ -15,13 +15,13 @@ impl Connection {
     /// Takes the octets `text`, which begin at RCV.NXT, and what had waited behind them.
     pub(crate) fn take_in_order(&mut self, ctx: &mut Context<'_>, text: &[u8]) {
         let from = self.recv.nxt;
-        self.recv_buffer.append(text);
+        self.recv_buffer.append(text, ctx.memory);
         self.recv.nxt += text.len() as u64;
         let had_gap = !self.assembler.is_empty();
         while let Some(octets) = self.assembler.take(self.recv.nxt) {
             let (front, back) = octets.as_slices();
-            self.recv_buffer.append(front);
-            self.recv_buffer.append(back);
+            self.recv_buffer.append(front, None);
+            self.recv_buffer.append(back, None);
             self.recv.nxt += octets.len() as u64;
         }
         self.tally.octets_in += self.recv.nxt - from;
@@ -71,13 +71,15 @@ impl Connection {
         let marked = self.identity.options.receive_mode == ReceiveMode::Marked;
         let patience = ctx.config.mark_patience;
         if second && marked && !had_gap && !quick && !patience.is_zero() {
-            self.passing.ack_on_mark = true;
+            self.passing.ack_on_mark.get_or_insert(self.recv.nxt);
             let at = ctx.now + patience;
             let delayed = self.passing.delayed_ack.get_or_insert(at);
             *delayed = at.min(*delayed);
             return;
         }
-        if had_gap || quick || second || ctx.config.delayed_ack.is_zero() {
+        if second && !had_gap && !quick && !marked && ctx.config.gather_acks {
+            self.passing.ack_gathered = true;
+        } else if had_gap || quick || second || ctx.config.delayed_ack.is_zero() {
             self.passing.ack_now = true;
         } else {
             self.passing
@@ -110,7 +112,7 @@ impl Connection {
         self.recv_buffer.trim(upto);
         let open = self.state().accepts_text() && !self.lifecycle.fin_received;
         if open && self.window_update_is_due(ctx) {
-            self.emit_ack(ctx);
+            self.emit_ack_in_turn(ctx);
         }
         Ok(())
     }
@@ -128,12 +130,25 @@ impl Connection {
         // Marks may come late and out of date: SAFE never goes back.
         self.recv.safe = self.recv.safe.max(safe);
         self.passing.safe_asked = None;
-        if self.passing.ack_now || self.passing.ack_on_mark {
+        if self.passing.ack_now || self.passing.ack_on_mark.is_some() {
             self.passing.ack_now = false;
-            self.passing.ack_on_mark = false;
-            self.emit_ack(ctx);
+            self.wait_for_next_mark(ctx);
+            self.emit_ack_in_turn(ctx);
         }
         Ok(())
+    }
+
+    /// What lies behind a mark waits for the next one, and each octet for as long as the first did.
+    fn wait_for_next_mark(&mut self, ctx: &Context<'_>) {
+        let Some(awaited) = self.passing.ack_on_mark else {
+            return;
+        };
+        if self.recv.safe == self.recv.nxt {
+            self.passing.ack_on_mark = None;
+        } else if self.recv.safe >= awaited {
+            self.passing.ack_on_mark = Some(self.recv.nxt);
+            self.passing.delayed_ack = Some(ctx.now + ctx.config.mark_patience);
+        }
     }
 
     /// Changes when octets may be acknowledged. Towards `Logged` all that was received

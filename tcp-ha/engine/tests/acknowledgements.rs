@@ -249,3 +249,66 @@ fn who_marks_late_is_asked_after_a_while() {
     assert!(is_asked(&wire));
     assert!(is_asked(&patient(ms(0))), "at once without patience");
 }
+
+/// Both ends past their first segments, and a B whose ACKs wait for the end of the turn.
+fn gathering(options: ConnectionOptions) -> Wire {
+    let gathers = Config {
+        mark_patience: ms(20),
+        gather_acks: true,
+        ..Config::default()
+    };
+    let mut wire = Wire::with_configs(Config::default(), gathers, false);
+    wire.open(options);
+    past_quick_acks(&mut wire, A);
+    wire
+}
+
+fn end_turn(wire: &mut Wire) {
+    let now = wire.now;
+    wire.act(B, |engine, fx| engine.acknowledge_gathered(now, fx));
+}
+
+#[test]
+fn a_turn_has_one_acknowledgement_where_they_are_gathered() {
+    let mut wire = gathering(nodelay());
+    let sent = wire.ends[B].sent.len();
+    wire.send(A, &pattern(6 * MSS));
+    wire.run_for(ms(2));
+    assert_eq!(wire.ends[B].sent.len(), sent, "the turn is not over");
+    end_turn(&mut wire);
+    assert_eq!(wire.ends[B].sent.len(), sent + 1);
+    end_turn(&mut wire);
+    assert_eq!(wire.ends[B].sent.len(), sent + 1, "nothing more to say");
+    wire.run_for(ms(2));
+    assert_eq!(wire.info(A).snd_una, wire.info(A).snd_end);
+}
+
+#[test]
+fn a_gap_is_told_before_the_turn_ends() {
+    let mut wire = gathering(nodelay());
+    wire.send(A, &pattern(4 * MSS));
+    wire.flying.pop_first();
+    let sent = wire.ends[B].sent.len();
+    wire.run_for(ms(2));
+    assert!(wire.ends[B].sent.len() > sent);
+}
+
+#[test]
+fn marks_of_one_turn_have_one_acknowledgement() {
+    let mut wire = gathering(marked());
+    wire.ends[B].reads = false;
+    wire.send(A, &pattern(6 * MSS));
+    wire.run_for(ms(2));
+    let (sent, id) = (wire.ends[B].sent.len(), wire.id(B));
+    let first = wire.info(B).rcv_nxt - 6 * MSS as u64;
+    for part in 1..=6 {
+        let (now, upto) = (wire.now, first + part * MSS as u64);
+        wire.act(B, |engine, fx| engine.make_safe(now, id, upto, fx))
+            .expect("a mark within what was received");
+    }
+    assert_eq!(wire.ends[B].sent.len(), sent);
+    end_turn(&mut wire);
+    assert_eq!(wire.ends[B].sent.len(), sent + 1);
+    wire.run_for(ms(2));
+    assert_eq!(wire.info(A).snd_una, wire.info(A).snd_end);
+}

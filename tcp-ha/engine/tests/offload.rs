@@ -117,3 +117,28 @@ fn a_checksum_that_is_left_to_the_device_is_completed_by_the_sum_of_the_segment(
     octets[16..18].copy_from_slice(&(!(sum as u16)).to_be_bytes());
     assert!(Segment::checksum_is_right(src, dst, &octets));
 }
+
+#[test]
+fn long_text_is_handed_out_where_it_came() {
+    let (mut wire, long) = with_a_long_segment();
+    let (src, dst) = (wire.ends[A].socket.ip(), wire.ends[B].socket.ip());
+    let (now, id, from) = (wire.now, wire.id(B), wire.info(B).rcv_nxt);
+    let memory = bytes::Bytes::from(long);
+    wire.ends[B].reads = false;
+    wire.act(B, |engine, fx| {
+        engine.handle_shared_arrival(now, Arrival::new(src, dst), &memory, fx);
+    });
+    let to = wire.info(B).rcv_nxt;
+    assert_eq!(to, from + TEXT as u64);
+    let mut given = Vec::new();
+    let engine = &wire.ends[B].engine;
+    engine.share_received(id, from, to, |octets| given.push(octets));
+    let text = &memory[memory.len() - TEXT..];
+    assert_eq!(given, [text]);
+    assert_eq!(given[0].as_ptr(), text.as_ptr());
+    given.clear();
+    assert!(!memory.is_unique(), "what was not read is held");
+    wire.act(B, |engine, fx| engine.consume(now, id, to, fx))
+        .expect("what was received");
+    assert!(memory.is_unique(), "what was read is not");
+}

@@ -172,8 +172,8 @@ fn assert_twin_is_equal(wire: &Wire, who: usize) {
     let engine = &wire.ends[who].engine;
     let id = wire.id(who);
     let (state, info) = (engine.snapshot(id).unwrap(), engine.connection(id).unwrap());
-    let (first, second) = engine.received(id, info.read).unwrap();
-    let received = [first, second].concat();
+    let received = engine.received(id, info.read).unwrap();
+    let received = received.collect::<Vec<_>>().concat();
     let (_, first, second) = engine.unacknowledged(id).unwrap();
     let unsent = [first, second].concat();
     let mut twin = Engine::new(engine.config().clone(), secrets(1));

@@ -68,8 +68,8 @@ fn a_reader_that_stops_stops_the_peer_and_reading_starts_it_again() {
 
 fn read_all(wire: &mut Wire, who: usize) {
     let (now, id, info) = (wire.now, wire.id(who), wire.info(who));
-    let (first, second) = wire.ends[who].engine.received(id, info.read).unwrap();
-    let octets = [first, second].concat();
+    let octets = wire.ends[who].engine.received(id, info.read).unwrap();
+    let octets = octets.collect::<Vec<_>>().concat();
     wire.ends[who].inbox.extend_from_slice(&octets);
     wire.act(who, |engine, fx| engine.consume(now, id, info.rcv_nxt, fx))
         .unwrap();

@@ -237,10 +237,10 @@ impl Record<'_> {
             Record::Delta(delta) => write_delta(batch, version, delta),
             Record::Deleted { id } => body(batch, DELETED, id),
             Record::Received { id, offset, octets } => {
-                octet_record(batch, RECEIVED, *id, *offset, &[octets])
+                octet_record(batch, RECEIVED, *id, *offset, [*octets].into_iter())
             }
             Record::Sent { id, offset, octets } => {
-                octet_record(batch, SENT, *id, *offset, &[octets])
+                octet_record(batch, SENT, *id, *offset, [*octets].into_iter())
             }
             Record::Application { id, octets } => daemon_record(batch, APPLICATION, *id, octets),
             Record::Readiness { id, readiness } => body(batch, READINESS, &(id, readiness)),
@@ -265,14 +265,19 @@ pub fn write_delta(batch: &mut BatchBuilder, version: Version, delta: &Connectio
     batch.record(DELTA, |out| schema::write_delta(version, delta, out));
 }
 
-/// Appends inbound octets that lie in two pieces.
-pub fn write_received(batch: &mut BatchBuilder, id: ConnectionId, offset: u64, pieces: &[&[u8]]) {
+/// Appends inbound octets that lie in pieces.
+pub fn write_received<'a>(
+    batch: &mut BatchBuilder,
+    id: ConnectionId,
+    offset: u64,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) {
     octet_record(batch, RECEIVED, id, offset, pieces);
 }
 
 /// Appends outbound octets that lie in two pieces.
 pub fn write_sent(batch: &mut BatchBuilder, id: ConnectionId, offset: u64, pieces: &[&[u8]]) {
-    octet_record(batch, SENT, id, offset, pieces);
+    octet_record(batch, SENT, id, offset, pieces.iter().copied());
 }
 
 fn body(batch: &mut BatchBuilder, kind: u16, value: &impl Serialize) {
@@ -282,12 +287,12 @@ fn body(batch: &mut BatchBuilder, kind: u16, value: &impl Serialize) {
     });
 }
 
-fn octet_record(
+fn octet_record<'a>(
     batch: &mut BatchBuilder,
     kind: u16,
     id: ConnectionId,
     offset: u64,
-    pieces: &[&[u8]],
+    pieces: impl Iterator<Item = &'a [u8]>,
 ) {
     batch.record(kind, |out| {
         out.extend_from_slice(&id.0.to_le_bytes());

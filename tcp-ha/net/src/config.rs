@@ -102,6 +102,7 @@ impl StackConfig {
             limits: NodeLimits::default(),
             tcp: Config {
                 mark_patience: MARK_PATIENCE,
+                gather_acks: true,
                 ..Config::default()
             },
             streams_by_event: false,

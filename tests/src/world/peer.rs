@@ -346,12 +346,12 @@ impl Peer {
     fn read(&mut self, now: Instant, at: usize, line: Line) {
         let client = &mut self.clients[at];
         let from = client.returned;
-        let Some((head, tail)) = self.tcps.received(line, from) else {
+        let Some(pieces) = self.tcps.received(line, from) else {
             panic!("octets from {from} on were announced to client {at}");
         };
         let len = (client.available - from) as usize;
         let (salt, mut offset) = (self.scenario.salt, from);
-        for octets in [head, tail] {
+        for octets in pieces {
             let octets = &octets[..octets.len().min(len - (offset - from) as usize)];
             if let Some(wrong) = text::differs(salt, TWIST, offset, octets) {
                 panic!("octet {wrong} of client {at} is answered wrongly");

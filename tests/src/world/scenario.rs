@@ -157,7 +157,10 @@ impl Default for Scenario {
             wraps: false,
             says: Says::Twisted,
             signing: Signing::None,
-            pair_tcp: Config::default(),
+            pair_tcp: Config {
+                gather_acks: true,
+                ..Config::default()
+            },
             peer_tcp: Config::default(),
             limits: NodeLimits::default(),
         }

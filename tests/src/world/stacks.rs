@@ -249,10 +249,13 @@ impl BothTcps {
     }
 
     /// Octets from offset `from` on, up to which the user has read.
-    pub(super) fn received(&self, line: Line, from: u64) -> Option<(&[u8], &[u8])> {
+    pub(super) fn received(&self, line: Line, from: u64) -> Option<Vec<&[u8]>> {
         match line {
-            Line::Engine(id) => self.engine.received(id, from).ok(),
-            Line::Small(number) => Some(self.small.received(number)),
+            Line::Engine(id) => self.engine.received(id, from).ok().map(Iterator::collect),
+            Line::Small(number) => {
+                let (head, tail) = self.small.received(number);
+                Some(vec![head, tail])
+            }
         }
     }
 

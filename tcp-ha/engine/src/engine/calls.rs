@@ -11,6 +11,7 @@ use crate::keyed_hash;
 use crate::seq::SeqNum;
 use crate::state::{Opener, State};
 use crate::time::Instant;
+use bytes::Bytes;
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
 
@@ -184,16 +185,43 @@ impl Engine {
     }
 
     /// RECEIVE without taking: the octets in order from stream offset `from` to RCV.NXT, in
-    /// two parts.
+    /// the pieces in which they lie.
     ///
     /// Errors: `UnknownConnection`, `OutOfRange` where `from` lies before READ or behind
     /// RCV.NXT.
-    pub fn received(&self, id: ConnectionId, from: u64) -> Result<(&[u8], &[u8]), Error> {
+    pub fn received(
+        &self,
+        id: ConnectionId,
+        from: u64,
+    ) -> Result<impl Iterator<Item = &[u8]> + Clone, Error> {
         let position = from.checked_add(1).ok_or(Error::OutOfRange)?;
         self.connection_ref(id)?
             .recv_buffer
-            .slices(position)
+            .octets(position)
             .ok_or(Error::OutOfRange)
+    }
+
+    /// RECEIVE without taking, for who keeps the octets: those from stream offset `from` to `to` as far as they are held. What
+    /// came by [`handle_shared_arrival`](Engine::handle_shared_arrival) and is long is shared, the rest copied.
+    pub fn share_received(&self, id: ConnectionId, from: u64, to: u64, give: impl FnMut(Bytes)) {
+        if let Some(connection) = self.connections.get(&id) {
+            let (from, to) = (from.saturating_add(1), to.saturating_add(1));
+            connection.recv_buffer.share(from, to, give);
+        }
+    }
+
+    /// The end of a turn: sends the ACKs that waited for it (`Config::gather_acks`), one a connection.
+    pub fn acknowledge_gathered(&mut self, now: Instant, fx: &mut Effects) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        for id in gathered.drain(..) {
+            // One that is gone has nothing to say.
+            let _ = self.with(now, id, fx, |connection, ctx| {
+                if connection.passing.ack_gathered {
+                    connection.emit_ack(ctx);
+                }
+            });
+        }
+        self.gathered = gathered;
     }
 
     /// READ := `upto`, a stream offset: octets before it are freed, and the right edge may

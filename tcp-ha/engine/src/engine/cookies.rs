@@ -44,6 +44,7 @@ impl Engine {
             config: &self.config,
             counters: &mut self.counters,
             departures: &self.departures,
+            memory: None,
             fx: &mut *fx,
         };
         connection.emit_syn(&mut ctx);
@@ -138,6 +139,7 @@ impl Engine {
             config: &self.config,
             counters: &mut self.counters,
             departures: &self.departures,
+            memory: None,
             fx,
         };
         connection.take_syn(&ctx, syn);

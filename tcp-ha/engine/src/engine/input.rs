@@ -17,6 +17,7 @@ use crate::seq::SeqNum;
 use crate::state::{Opener, State};
 use crate::time::Instant;
 use crate::unreachable::Unreachable;
+use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 
 /// TTL of a RST that belongs to no listener and no connection.
@@ -45,6 +46,28 @@ impl Engine {
         octets: &[u8],
         fx: &mut Effects,
     ) {
+        self.take_arrival(now, arrival, octets, None, fx);
+    }
+
+    /// SEGMENT ARRIVES, in memory that may be kept: long text is not copied, and the memory is free once the text was read.
+    pub fn handle_shared_arrival(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        octets: &Bytes,
+        fx: &mut Effects,
+    ) {
+        self.take_arrival(now, arrival, octets, Some(octets), fx);
+    }
+
+    fn take_arrival(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        octets: &[u8],
+        memory: Option<&Bytes>,
+        fx: &mut Effects,
+    ) {
         let Arrival {
             src,
             dst,
@@ -71,7 +94,7 @@ impl Engine {
             return self.counters.count_drop(reason);
         }
         match id {
-            Some(id) => self.arrive(now, id, tuple, &segment, fx),
+            Some(id) => self.arrive(now, id, tuple, &segment, memory, fx),
             None => self.arrive_unconnected(now, tuple, &segment, None, fx),
         }
     }
@@ -82,10 +105,11 @@ impl Engine {
         id: ConnectionId,
         tuple: FourTuple,
         segment: &Segment<'_>,
+        memory: Option<&Bytes>,
         fx: &mut Effects,
     ) {
         let door = self.door_before(id, tuple.local);
-        let outcome = self.with(now, id, fx, |connection, ctx| {
+        let outcome = self.with_memory(now, id, memory, fx, |connection, ctx| {
             let outcome = connection.arrive(ctx, segment, door);
             match outcome {
                 Outcome::Done => connection.transmit(ctx),
@@ -150,7 +174,7 @@ impl Engine {
         fx: &mut Effects,
     ) -> bool {
         match self.take_cookie(now, listener, tuple, segment, fx) {
-            Ok(Some(id)) => self.arrive(now, id, tuple, segment, fx),
+            Ok(Some(id)) => self.arrive(now, id, tuple, segment, None, fx),
             Ok(None) => return false,
             Err(reason) => self.counters.count_drop(reason),
         }
@@ -274,6 +298,7 @@ impl Engine {
             config: &self.config,
             counters: &mut self.counters,
             departures: &self.departures,
+            memory: None,
             fx,
         };
         let mut connection = Connection::new(&ctx, id, tuple, opener, timestamp_offset, options);

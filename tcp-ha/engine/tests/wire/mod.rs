@@ -317,8 +317,8 @@ impl Wire {
         match event {
             Event::Accepted { id, .. } => end.id = Some(id),
             Event::Received { id, from, to } if end.reads => {
-                let (first, second) = end.engine.received(id, from).unwrap();
-                let octets = [first, second].concat();
+                let octets = end.engine.received(id, from).unwrap();
+                let octets = octets.collect::<Vec<_>>().concat();
                 end.inbox.extend_from_slice(&octets[..(to - from) as usize]);
                 let safe = end.engine.connection(id).unwrap().safe;
                 end.engine
@@ -491,8 +491,8 @@ impl Wire {
         let old = &self.ends[who].engine;
         let state = old.snapshot(id).expect("the connection lives");
         let info = old.connection(id).unwrap();
-        let (first, second) = old.received(id, info.read).unwrap();
-        let mut received = [first, second].concat();
+        let received = old.received(id, info.read).unwrap();
+        let mut received = received.collect::<Vec<_>>().concat();
         if cut.only_safe {
             received.truncate((info.safe - info.read) as usize);
         }

@@ -172,8 +172,7 @@ impl Active {
             &mut self.audit.scratch,
         );
         let (read, safe) = (read_offset(&state), safe_offset(&state));
-        let unread = self.engine.received(id, read).unwrap_or_default();
-        let unread = [unread.0, unread.1].into_iter();
+        let unread = self.engine.received(id, read).into_iter().flatten();
         digester.stretch(read, safe - read, unread);
         let (una, end) = (una_offset(&state), stream_offset(state.send.end));
         if protected.logs_sent() {

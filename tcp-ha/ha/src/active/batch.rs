@@ -5,7 +5,6 @@ use super::arrived::Range;
 use crate::event::NodeEvent;
 use crate::readiness::DownReason;
 use crate::record::{self, Record};
-use bytes::{Bytes, BytesMut};
 use ipc::batch::BATCH_OCTETS_MAX;
 use tcp_ha_engine::{ConnectionId, Event, Instant};
 
@@ -15,6 +14,7 @@ impl Active {
         self.seen_us = mono_us;
         let now = self.clock.now(mono_us);
         self.settle_events(now);
+        self.engine.acknowledge_gathered(now, &mut self.fx);
         let has_segments = self.fx.segments().len() > 0;
         for segment in self.fx.take_segments() {
             self.host.send_built(now, segment, &mut self.frames);
@@ -151,14 +151,16 @@ impl Active {
     }
 
     fn deliver(&mut self, id: ConnectionId, from: u64, to: u64) {
-        if let Ok((head, tail)) = self.engine.received(id, from) {
-            let data = joined(head, tail, to - from);
-            self.events.push(NodeEvent::Received {
+        let (events, mut offset) = (&mut self.events, from);
+        self.engine.share_received(id, from, to, |data| {
+            let from = offset;
+            offset += data.len() as u64;
+            events.push(NodeEvent::Received {
                 id,
                 offset: from,
                 data,
             });
-        }
+        });
     }
 
     /// `Marked` mode: an ACK is due, so what the daemon has not marked yet is made safe by shipping it.
@@ -169,10 +171,8 @@ impl Active {
             .protected
             .get(&id)
             .is_some_and(|protected| protected.is_recorded());
-        if shipping && let Ok((head, tail)) = self.engine.received(id, safe) {
-            let (head, tail) = clipped(head, tail, upto - safe);
-            self.counters.payload_octets += (head.len() + tail.len()) as u64;
-            record::write_received(&mut self.batch, id, safe, &[head, tail]);
+        if shipping {
+            self.record_received(id, safe, upto);
             self.charge(id, self.batch.octets() - before);
             if let Some(protected) = self.protected.get_mut(&id) {
                 protected.shipped = true;
@@ -219,10 +219,10 @@ impl Active {
 
     /// Records octets from `from` to `to` of one direction.
     pub(super) fn record_received(&mut self, id: ConnectionId, from: u64, to: u64) {
-        if let Ok((head, tail)) = self.engine.received(id, from) {
-            let (head, tail) = clipped(head, tail, to - from);
+        if let Ok(octets) = self.engine.received(id, from) {
+            let octets = clipped(octets, to - from);
             self.counters.payload_octets += to - from;
-            record::write_received(&mut self.batch, id, from, &[head, tail]);
+            record::write_received(&mut self.batch, id, from, octets);
         }
     }
 
@@ -241,19 +241,12 @@ impl Active {
     }
 }
 
-fn clipped<'a>(head: &'a [u8], tail: &'a [u8], len: u64) -> (&'a [u8], &'a [u8]) {
-    let len = len as usize;
-    let in_head = len.min(head.len());
-    (&head[..in_head], &tail[..(len - in_head).min(tail.len())])
-}
-
-fn joined(head: &[u8], tail: &[u8], len: u64) -> Bytes {
-    let (head, tail) = clipped(head, tail, len);
-    if tail.is_empty() {
-        return Bytes::copy_from_slice(head);
-    }
-    let mut all = BytesMut::with_capacity(head.len() + tail.len());
-    all.extend_from_slice(head);
-    all.extend_from_slice(tail);
-    all.freeze()
+/// The first `len` octets of those that lie in `pieces`.
+fn clipped<'a>(pieces: impl Iterator<Item = &'a [u8]>, len: u64) -> impl Iterator<Item = &'a [u8]> {
+    let mut left = usize::try_from(len).unwrap_or(usize::MAX);
+    pieces.map_while(move |piece| {
+        let n = left.min(piece.len());
+        left -= n;
+        (n > 0).then(|| &piece[..n])
+    })
 }

@@ -40,6 +40,7 @@ use announcing::Announcing;
 use arrived::Arrived;
 use audit::Audit;
 use backing::Backing;
+use bytes::Bytes;
 use departing::Departing;
 use down::Resting;
 use guard::Guard;
@@ -319,6 +320,21 @@ impl Active {
 
     /// Takes one frame from a device that may vouch for its TCP checksum.
     pub fn handle_received(&mut self, mono_us: u64, frame: &[u8], checksum: Checksum) {
+        self.take_frame(mono_us, frame, None, checksum);
+    }
+
+    /// As [`handle_received`](Self::handle_received), in memory that may be kept: the daemon gets long text where it came.
+    pub fn handle_shared(&mut self, mono_us: u64, frame: &Bytes, checksum: Checksum) {
+        self.take_frame(mono_us, frame, Some(frame), checksum);
+    }
+
+    fn take_frame(
+        &mut self,
+        mono_us: u64,
+        frame: &[u8],
+        memory: Option<&Bytes>,
+        checksum: Checksum,
+    ) {
         let now = self.clock.now(mono_us);
         match self.host.handle_frame(now, frame, &mut self.frames) {
             Ok(Inbound::Segment {
@@ -331,8 +347,16 @@ impl Active {
                 let arrival = Arrival::new(src, dst)
                     .with_hop_limit(hop_limit)
                     .with_vouched(checksum == Checksum::Vouched);
-                self.engine
-                    .handle_arrival(now, arrival, segment, &mut self.fx);
+                match memory {
+                    Some(memory) => {
+                        let segment = memory.slice_ref(segment);
+                        self.engine
+                            .handle_shared_arrival(now, arrival, &segment, &mut self.fx);
+                    }
+                    None => self
+                        .engine
+                        .handle_arrival(now, arrival, segment, &mut self.fx),
+                }
             }
             Ok(Inbound::ForeignAnnouncement { address }) => {
                 self.events.push(NodeEvent::ForeignAnnouncement { address });

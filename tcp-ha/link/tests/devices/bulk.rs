@@ -103,8 +103,8 @@ impl Echo {
             return;
         };
         let now = self.node.now();
-        let (first, second) = self.engine.received(id, self.echoed).expect("octets");
-        let octets = [first, second].concat();
+        let octets = self.engine.received(id, self.echoed).expect("octets");
+        let octets = octets.collect::<Vec<_>>().concat();
         if octets.is_empty() {
             if std::mem::take(&mut self.peer_closed) {
                 self.engine.close(now, id, &mut self.fx).expect("an end");

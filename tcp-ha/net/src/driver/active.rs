@@ -2,6 +2,7 @@
 
 use super::channel::{Channel, Read};
 use super::door::{Entrant, Line, SOCKET_LOOK_US};
+use super::intake::LONG_FRAME;
 use super::{CHANNEL, Doing, Driver, StackEvent, Turn, moment, monotonic_us, reregister};
 use crate::command::Command;
 use ipc::session::Session;
@@ -43,6 +44,7 @@ impl Driver {
         self.confirm_after_strangers(&mut active, mono_us);
         let more_ipc = self.read_standby(&mut active);
         self.accept_standby(&mut active, mono_us);
+        self.intake.rest(mono_us);
         self.transmit(&mut active);
         if active.takes_input() {
             self.take_frames(&mut active);
@@ -147,10 +149,15 @@ impl Driver {
             if !self.device_ready || octets >= BATCH_FRAME_OCTETS {
                 return;
             }
-            match self.device.receive(&mut self.buffer) {
+            match self.device.receive(self.intake.room()) {
+                Ok(Received { len, checksum }) if len >= LONG_FRAME => {
+                    octets += len;
+                    let frame = self.intake.hand_on(len, mono_us);
+                    active.handle_shared(mono_us, &frame, checksum);
+                }
                 Ok(Received { len, checksum }) => {
                     octets += len;
-                    active.handle_received(mono_us, &self.buffer[..len], checksum);
+                    active.handle_received(mono_us, &self.intake.room()[..len], checksum);
                 }
                 Err(error) => {
                     self.device_ready = false;

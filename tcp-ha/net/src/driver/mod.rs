@@ -6,6 +6,7 @@ mod dial;
 mod door;
 mod fate;
 mod fence;
+mod intake;
 mod join;
 mod resign;
 mod standby;
@@ -50,7 +51,7 @@ const CANDIDATE: Token = Token(4);
 /// Nice value of the node's thread: heartbeats and takeovers come before any daemon's work.
 const NODE_PRIORITY: i32 = -15;
 
-/// Octets taken from a device or the channel at once; above the largest frame that a device gives.
+/// Octets taken from the channel at once, or from a device that is not listened to; above the largest frame that one gives.
 const BUFFER_OCTETS: usize = 256 << 10;
 
 /// What the node does at present.
@@ -93,6 +94,7 @@ pub(crate) struct Driver {
     /// What it said of itself when it was fenced.
     last_words: Option<Status>,
     buffer: Vec<u8>,
+    intake: intake::Intake,
     node_events: Vec<NodeEvent>,
     last_turn_us: u64,
     /// When a stranger with our address was last spoken of.
@@ -173,6 +175,7 @@ impl Driver {
             takeover: None,
             last_words: None,
             buffer: vec![0; BUFFER_OCTETS],
+            intake: intake::Intake::new(),
             node_events: Vec::new(),
             last_turn_us: monotonic_us(),
             stranger_us: 0,

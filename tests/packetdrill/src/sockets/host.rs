@@ -206,15 +206,13 @@ impl Host {
         let Some(stream) = self.table.by_connection(id) else {
             return;
         };
-        let Ok((first, second)) = self.engine.received(id, stream.pulled) else {
+        let Ok(received) = self.engine.received(id, stream.pulled) else {
             return;
         };
-        if first.is_empty() && second.is_empty() {
-            return;
+        for octets in received {
+            stream.pulled += octets.len() as u64;
+            stream.unread.extend(octets);
         }
-        stream.pulled += (first.len() + second.len()) as u64;
-        stream.unread.extend(first);
-        stream.unread.extend(second);
     }
 
     pub(super) fn kind_of(&self, fd: super::Fd) -> Result<&Kind, super::Errno> {

@@ -88,8 +88,8 @@ impl Host {
             return Err(TakeoverError::Hidden(id));
         };
         let missing = |error| TakeoverError::Octets(id, error);
-        let (first, second) = engine.received(id, info.read).map_err(missing)?;
-        let received = [first, second].concat();
+        let received = engine.received(id, info.read).map_err(missing)?;
+        let received = received.collect::<Vec<_>>().concat();
         let (_, first, second) = engine.unacknowledged(id).map_err(missing)?;
         let unsent = [first, second].concat();
         twin.restore(self.now(), id, &state, &received, Some(&unsent))
