@@ -290,7 +290,8 @@ impl Talk {
         };
         let received = engine.received(id, info.read).expect("READ");
         let received = received.collect::<Vec<_>>().concat();
-        let (una, sent, _) = engine.unacknowledged(id).expect("open");
+        let (una, mut sent) = engine.unacknowledged(id).expect("open");
+        let sent = sent.next().unwrap_or_default();
         vec![
             written(&Record::Snapshot(Box::new(snapshot))),
             written(&Record::Received {

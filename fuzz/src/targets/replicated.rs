@@ -180,8 +180,8 @@ impl Replicated {
         let capacity = self.engine.config().receive_capacity as u64;
         assert!(info.rcv_nxt - info.read <= capacity, "{recv:?}");
         assert!(info.reassembly <= capacity, "{info:?}");
-        let (_, first, second) = self.engine.unacknowledged(id).expect("a live connection");
-        assert!(first.len() + second.len() <= self.engine.config().send_capacity);
+        let (_, pieces) = self.engine.unacknowledged(id).expect("a live connection");
+        assert!(pieces.map(<[u8]>::len).sum::<usize>() <= self.engine.config().send_capacity);
     }
 
     /// A twin goes on in the place of this engine, as after a takeover, with a clock that is `ahead_us` ahead.
@@ -206,8 +206,8 @@ impl Replicated {
                 received.truncate((info.safe - info.read) as usize);
             }
             let whole = received.len() as u64 == info.rcv_nxt - info.read;
-            let (_, first, second) = self.engine.unacknowledged(id).expect("a live connection");
-            let unsent = [first, second].concat();
+            let (_, pieces) = self.engine.unacknowledged(id).expect("a live connection");
+            let unsent = pieces.collect::<Vec<_>>().concat();
             twin.restore(now, id, state, &received, Some(&unsent))
                 .unwrap_or_else(|error| panic!("a live connection is refused: {error}: {state:?}"));
             let restored = twin.snapshot(id).expect("restored");

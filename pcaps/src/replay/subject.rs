@@ -252,7 +252,7 @@ impl Subject {
 
     fn unacknowledged(&self) -> Vec<u8> {
         match self.engine.unacknowledged(self.id) {
-            Ok((_, first, second)) => [first, second].concat(),
+            Ok((_, pieces)) => pieces.collect::<Vec<_>>().concat(),
             Err(_) => Vec::new(),
         }
     }

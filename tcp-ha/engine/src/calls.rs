@@ -5,6 +5,7 @@ use crate::connection::{Connection, Context, bounded_options};
 use crate::effects::CloseCause;
 use crate::error::Error;
 use crate::state::State;
+use bytes::Bytes;
 
 impl Connection {
     /// Octets the send buffer has room for.
@@ -28,10 +29,28 @@ impl Connection {
         }
         let taken = data.len().min(self.send_room(ctx.config.send_capacity));
         self.send_buffer.append(&data[..taken]);
-        self.send.end += taken as u64;
+        self.note_queued(ctx, taken, push);
+        Ok(taken)
+    }
+
+    /// Queues all of `data`, and keeps it where it is.
+    pub(crate) fn queue_shared(&mut self, ctx: &mut Context<'_>, data: Bytes) -> Result<(), Error> {
+        if self.lifecycle.user_closed {
+            return Err(Error::Closing);
+        }
+        let len = data.len();
+        if len > self.send_room(ctx.config.send_capacity) {
+            return Err(Error::OutOfRange);
+        }
+        self.send_buffer.append_shared(data);
+        self.note_queued(ctx, len, true);
+        Ok(())
+    }
+
+    fn note_queued(&mut self, ctx: &mut Context<'_>, octets: usize, push: bool) {
+        self.send.end += octets as u64;
         self.pushes.note(self.send.end, push);
         self.transmit(ctx);
-        Ok(taken)
     }
 
     /// CLOSE: a FIN after everything queued. Receiving goes on.

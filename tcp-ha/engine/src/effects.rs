@@ -1,6 +1,7 @@
 //! What the engine wants done: segments to transmit, events for the user.
 
 use crate::ids::{ConnectionId, ListenerId};
+use bytes::Bytes;
 use std::net::IpAddr;
 
 /// Outputs of a batch of calls, in the order in which they came about. Reusable.
@@ -36,6 +37,7 @@ pub struct SegmentBuffer {
     leaves_checksum: bool,
     cut: Option<u16>,
     octets: Vec<u8>,
+    text: Vec<Bytes>,
 }
 
 impl SegmentBuffer {
@@ -63,9 +65,16 @@ impl SegmentBuffer {
         self.cut
     }
 
-    /// The segment behind `HEADROOM` octets; give it back with `Effects::recycle`.
-    pub fn into_octets(self) -> Vec<u8> {
-        self.octets
+    /// Text behind `SegmentOut::bytes`, where the user's memory is sent without a copy: of a
+    /// super-segment alone, all of its text or none.
+    pub fn text(&self) -> &[Bytes] {
+        &self.text
+    }
+
+    /// The segment behind `HEADROOM` octets; give it back with `Effects::recycle`. Behind that
+    /// the text that was not copied.
+    pub fn into_octets(self) -> (Vec<u8>, Vec<Bytes>) {
+        (self.octets, self.text)
     }
 }
 
@@ -92,7 +101,7 @@ pub struct SegmentOut<'a> {
     pub dscp: u8,
     /// TTL or hop limit.
     pub hop_limit: u8,
-    /// TCP header, options and payload, checksum filled in.
+    /// TCP header, options and payload, checksum filled in; see also `SegmentBuffer::text`.
     pub bytes: &'a [u8],
 }
 
@@ -216,7 +225,6 @@ impl Effects {
         id: Option<ConnectionId>,
         envelope: Envelope,
         leaves_checksum: bool,
-        cut: Option<u16>,
         build: impl FnOnce(&mut Vec<u8>),
     ) {
         let spare = self.spare.pop();
@@ -227,8 +235,18 @@ impl Effects {
             id,
             envelope,
             leaves_checksum,
-            cut,
+            cut: None,
             octets,
+            text: Vec::new(),
         });
+    }
+
+    /// The segment pushed last is cut into pieces with `cut` octets of text; `text` stands behind
+    /// what was built.
+    pub(crate) fn make_super(&mut self, cut: u16, text: Vec<Bytes>) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.cut = Some(cut);
+            segment.text = text;
+        }
     }
 }

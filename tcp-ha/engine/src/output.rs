@@ -97,22 +97,29 @@ impl Connection {
         let envelope = self.envelope();
         let ends = self.ends();
         let extension = self.send_extension(header.seq);
-        let payload = self.send_buffer.slices(from, to);
+        let cut = span.cut();
+        // What is signed is whole, and goes alone.
+        let shared = cut.and_then(|_| self.send_buffer.shared(from, to));
+        let behind = if shared.is_some() { to - from } else { 0 };
+        let copied = self.send_buffer.pieces(from + behind, to);
         let (signer, signing) = (&mut self.signer, &self.auth.signing);
         let (src, dst) = (envelope.src, envelope.dst);
         let id = Some(self.id).filter(|&id| id != ConnectionId::NAMELESS);
-        let cut = span.cut();
         let leaves = ctx.config.leave_checksum || cut.is_some();
-        ctx.fx.push_segment(id, envelope, leaves, cut, |out| {
+        ctx.fx.push_segment(id, envelope, leaves, |out| {
             let start = out.len();
-            segment::write(out, header, options, payload);
+            segment::write(out, header, options, copied);
             let octets = &mut out[start..];
             signer.sign(&ends, signing, header.flags, extension, octets);
             match leaves {
-                true => segment::leave_checksum(octets, src, dst),
+                // A packet is shorter than 2^16.
+                true => segment::leave_checksum(octets, src, dst, behind as usize),
                 false => segment::fill_checksum(octets, src, dst),
             }
         });
+        if let Some(cut) = cut {
+            ctx.fx.make_super(cut, shared.unwrap_or_default());
+        }
         ctx.counters.segments_out += u64::from(span.segments);
         self.tally.segments_out += u64::from(span.segments);
         self.tally.octets_out += to - from;

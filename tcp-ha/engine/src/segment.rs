@@ -163,7 +163,7 @@ pub(crate) fn emit_signed(
     sign: impl FnOnce(&mut [u8]),
 ) {
     let start = out.len();
-    write(out, header, options, payload);
+    write(out, header, options, [payload.0, payload.1]);
     sign(&mut out[start..]);
     fill_checksum(&mut out[start..], src, dst);
 }
@@ -175,21 +175,21 @@ pub(crate) fn fill_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr) {
 }
 
 /// Leaves the checksum of a whole segment to the device: the field holds the sum of the
-/// pseudo header, to which the device adds that of the segment.
-pub(crate) fn leave_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr) {
-    let sum = pseudo_header_sum(src, dst, segment.len());
+/// pseudo header, to which the device adds that of the segment. `behind`: octets of text that
+/// follow elsewhere.
+pub(crate) fn leave_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr, behind: usize) {
+    let sum = pseudo_header_sum(src, dst, segment.len() + behind);
     segment[CHECKSUM].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Appends a segment whose checksum is 0.
-pub(crate) fn write(
+pub(crate) fn write<'a>(
     out: &mut Vec<u8>,
     header: &Header,
     options: &Options,
-    payload: (&[u8], &[u8]),
+    payload: impl IntoIterator<Item = &'a [u8]>,
 ) {
     let header_len = HEADER_LEN + options.wire_len();
-    out.reserve(header_len + payload.0.len() + payload.1.len());
     out.extend_from_slice(&header.src_port.to_be_bytes());
     out.extend_from_slice(&header.dst_port.to_be_bytes());
     out.extend_from_slice(&header.seq.0.to_be_bytes());
@@ -200,8 +200,9 @@ pub(crate) fn write(
     out.extend_from_slice(&header.window.to_be_bytes());
     out.extend_from_slice(&[0, 0, 0, 0]);
     options.emit(out);
-    out.extend_from_slice(payload.0);
-    out.extend_from_slice(payload.1);
+    for piece in payload {
+        out.extend_from_slice(piece);
+    }
 }
 
 #[cfg(test)]

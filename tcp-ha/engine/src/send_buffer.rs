@@ -1,7 +1,12 @@
 //! Octets from SND.UNA to the end of what the user has written.
 
 use crate::spare::Spare;
+use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// What the user hands over in one piece of at least so many octets is kept as it is; less is
+/// copied, or a buffer of small pieces would take far more memory than its octets.
+const SHARED_OCTETS_MIN: usize = 4_096;
 
 /// The send buffer. Positions are sequence positions: the first octet of a stream is 1.
 ///
@@ -10,10 +15,47 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct SendBuffer {
     start: u64,
-    octets: VecDeque<u8>,
-    /// Positions from here up to `hollow_end` are hollow; equal where none is.
+    len: usize,
+    /// In the order of the stream; none is empty but a last one that keeps its memory.
+    pieces: VecDeque<Piece>,
+    /// Positions from here up to `hollow_end` are hollow, all in the first piece; equal where
+    /// none is.
     supplied: u64,
     hollow_end: u64,
+}
+
+/// Octets that follow each other.
+#[derive(Debug)]
+enum Piece {
+    /// The user's memory.
+    Shared(Bytes),
+    /// Our own.
+    Own(VecDeque<u8>),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Piece::Shared(octets) => octets.len(),
+            Piece::Own(octets) => octets.len(),
+        }
+    }
+
+    /// Forgets the first `count` octets, which it holds.
+    fn trim(&mut self, count: usize) {
+        match self {
+            Piece::Shared(octets) => drop(octets.split_to(count)),
+            Piece::Own(octets) => drop(octets.drain(..count)),
+        }
+    }
+
+    /// Octets `low..high` of it, which it holds, in two parts.
+    fn slices(&self, low: usize, high: usize) -> (&[u8], &[u8]) {
+        match self {
+            Piece::Shared(octets) => (&octets[low..high], &[]),
+            Piece::Own(octets) => crate::ring::slices(octets, low, high),
+        }
+    }
 }
 
 impl SendBuffer {
@@ -24,12 +66,15 @@ impl SendBuffer {
 
     /// A buffer that holds `octets` from position `start` on.
     pub(crate) fn with_octets(start: u64, octets: &[u8]) -> SendBuffer {
-        SendBuffer {
+        let mut buffer = SendBuffer {
             start,
-            octets: octets.iter().copied().collect(),
+            len: 0,
+            pieces: VecDeque::new(),
             supplied: start,
             hollow_end: start,
-        }
+        };
+        buffer.append(octets);
+        buffer
     }
 
     /// A buffer whose octets from `start` to `end` are hollow.
@@ -38,25 +83,27 @@ impl SendBuffer {
         octets.resize(usize::try_from(end - start).unwrap_or(0), 0);
         SendBuffer {
             start,
-            octets,
+            len: octets.len(),
+            pieces: VecDeque::from([Piece::Own(octets)]),
             supplied: start,
             hollow_end: end,
         }
     }
 
     /// Position of the first octet held.
+    #[cfg(test)]
     pub(crate) fn start(&self) -> u64 {
         self.start
     }
 
     /// Position behind the last octet held.
     pub(crate) fn end(&self) -> u64 {
-        self.start + self.octets.len() as u64
+        self.start + self.len as u64
     }
 
     /// Octets held.
     pub(crate) fn len(&self) -> usize {
-        self.octets.len()
+        self.len
     }
 
     /// Position up to which octets can be read.
@@ -70,17 +117,49 @@ impl SendBuffer {
 
     /// Appends octets; the caller keeps the capacity.
     pub(crate) fn append(&mut self, data: &[u8]) {
-        self.octets.extend(data);
+        if data.is_empty() {
+            return;
+        }
+        self.len += data.len();
+        match self.pieces.back_mut() {
+            Some(Piece::Own(octets)) => octets.extend(data),
+            _ => self
+                .pieces
+                .push_back(Piece::Own(data.iter().copied().collect())),
+        }
+    }
+
+    /// The same without a copy, where there are enough.
+    pub(crate) fn append_shared(&mut self, data: Bytes) {
+        if data.len() < SHARED_OCTETS_MIN {
+            return self.append(&data);
+        }
+        self.len += data.len();
+        if self.pieces.back().is_some_and(|last| last.len() == 0) {
+            self.pieces.pop_back();
+        }
+        self.pieces.push_back(Piece::Shared(data));
     }
 
     /// Forgets octets before `position`.
     pub(crate) fn trim(&mut self, position: u64) {
-        let gone = position.saturating_sub(self.start).min(self.len() as u64);
+        let gone = position.saturating_sub(self.start).min(self.len as u64);
         // At most `len`, which is a usize.
-        self.octets.drain(..gone as usize);
+        let mut left = gone as usize;
+        self.len -= left;
+        while let Some(first) = self.pieces.front_mut() {
+            let now = left.min(first.len());
+            left -= now;
+            first.trim(now);
+            let is_last = left == 0 && self.len == 0;
+            if first.len() > 0 || (is_last && matches!(first, Piece::Own(_))) {
+                break;
+            }
+            self.pieces.pop_front();
+        }
         self.start += gone;
         self.supplied = self.supplied.max(self.start);
-        if self.octets.is_empty() {
+        if self.len == 0 {
             self.start = self.start.max(position);
         }
     }
@@ -96,29 +175,84 @@ impl SendBuffer {
             let from = (self.supplied - position) as usize;
             let to = (end - position) as usize;
             let at = (self.supplied - self.start) as usize;
-            for (slot, &octet) in self.octets.range_mut(at..).zip(&data[from..to]) {
-                *slot = octet;
+            if let Some(Piece::Own(octets)) = self.pieces.front_mut() {
+                for (slot, &octet) in octets.range_mut(at..).zip(&data[from..to]) {
+                    *slot = octet;
+                }
             }
             self.supplied = end;
         }
         true
     }
 
-    /// The octets from `from` to `to`, which must be held, in two parts.
-    pub(crate) fn slices(&self, from: u64, to: u64) -> (&[u8], &[u8]) {
-        let low = from.saturating_sub(self.start) as usize;
-        let high = (to.saturating_sub(self.start) as usize).min(self.len());
-        crate::ring::slices(&self.octets, low.min(high), high)
+    /// The octets from `from` to `to`, as far as they are held, piece by piece.
+    pub(crate) fn pieces(&self, from: u64, to: u64) -> impl Iterator<Item = &[u8]> {
+        self.spans(from, to).flat_map(|(piece, low, high)| {
+            let (first, second) = piece.slices(low, high);
+            [first, second].into_iter().filter(|part| !part.is_empty())
+        })
+    }
+
+    /// The same octets for who keeps them: without a copy where the user handed them over in one
+    /// piece. `None` where they are all our own, so that nothing would be spared.
+    pub(crate) fn shared(&self, from: u64, to: u64) -> Option<Vec<Bytes>> {
+        let spares = |piece: &Piece| matches!(piece, Piece::Shared(_));
+        if !self.spans(from, to).any(|(piece, ..)| spares(piece)) {
+            return None;
+        }
+        let mut all = Vec::new();
+        for (piece, low, high) in self.spans(from, to) {
+            match piece {
+                Piece::Shared(octets) => all.push(octets.slice(low..high)),
+                Piece::Own(_) => {
+                    let (first, second) = piece.slices(low, high);
+                    let parts = [first, second].into_iter().filter(|part| !part.is_empty());
+                    all.extend(parts.map(Bytes::copy_from_slice));
+                }
+            }
+        }
+        Some(all)
+    }
+
+    /// The pieces that hold octets from `from` to `to`, and from where to where in each.
+    fn spans(&self, from: u64, to: u64) -> impl Iterator<Item = (&Piece, usize, usize)> {
+        let low = from.saturating_sub(self.start).min(self.len as u64) as usize;
+        let high = to.saturating_sub(self.start).min(self.len as u64) as usize;
+        let mut begins = 0;
+        let placed = self.pieces.iter().map(move |piece| {
+            let at = begins;
+            begins += piece.len();
+            (piece, at)
+        });
+        placed
+            .skip_while(move |(piece, at)| at + piece.len() <= low)
+            .take_while(move |(_, at)| *at < high)
+            .map(move |(piece, at)| {
+                let first = low.saturating_sub(at);
+                (piece, first, (high - at).min(piece.len()).max(first))
+            })
     }
 }
 
 impl Spare for SendBuffer {
     fn spare_octets(&self) -> usize {
-        self.octets.spare_octets()
+        let own = self.pieces.iter().map(|piece| match piece {
+            Piece::Shared(_) => 0,
+            Piece::Own(octets) => octets.spare_octets(),
+        });
+        own.sum::<usize>() + self.pieces.spare_octets()
     }
 
     fn give_back(&mut self) {
-        self.octets.give_back();
+        if self.len == 0 {
+            self.pieces.clear();
+        }
+        for piece in &mut self.pieces {
+            if let Piece::Own(octets) = piece {
+                octets.give_back();
+            }
+        }
+        self.pieces.give_back();
     }
 }
 

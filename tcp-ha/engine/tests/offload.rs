@@ -104,7 +104,7 @@ fn a_checksum_that_is_left_to_the_device_is_completed_by_the_sum_of_the_segment(
     let segment = fx.take_segments().next().expect("a SYN");
     assert!(segment.leaves_checksum());
     let (src, dst) = (segment.segment().src, segment.segment().dst);
-    let mut octets = segment.into_octets().split_off(HEADROOM);
+    let mut octets = segment.into_octets().0.split_off(HEADROOM);
     assert!(!Segment::checksum_is_right(src, dst, &octets));
     // The device sums from the TCP header on, the field included.
     let words = octets

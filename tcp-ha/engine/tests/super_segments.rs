@@ -2,6 +2,7 @@
 
 mod wire;
 
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tcp_ha_engine::auth::{PeerKeys, PeerPrefix, PeerSecurity, Secret, SecurityTable};
@@ -22,34 +23,40 @@ fn said(wire: &Wire, who: usize) -> Vec<String> {
     sent.map(|sent| format!("{sent:?}")).collect()
 }
 
-/// Plays the same scenario with super-segments and without; both wires, and how many super-segments there were.
-fn twice(base: &Config, weather: Weather, seed: u64, play: impl Fn(&mut Wire)) -> u64 {
-    let [single, joined] = [false, true].map(|super_segments| {
+/// Plays the same scenario without super-segments, with them, and with octets that are not copied: on the wire all are the same.
+/// Returns how many super-segments there were.
+fn thrice(base: &Config, weather: Weather, seed: u64, play: impl Fn(&mut Wire)) -> u64 {
+    let [single, joined, shared] = [(false, false), (true, false), (true, true)].map(|how| {
         let config = Config {
-            super_segments,
+            super_segments: how.0,
             ..base.clone()
         };
         let mut wire = Wire::new(config);
         wire.dice = Dice(seed);
         wire.weather = weather;
+        wire.shares = how.1;
         play(&mut wire);
         wire
     });
-    for who in [A, B] {
-        let (single, joined) = (said(&single, who), said(&joined, who));
-        let first = single.iter().zip(&joined).find(|(one, other)| one != other);
-        assert_eq!(first, None);
-        assert_eq!(single.len(), joined.len());
-    }
     let counted = |wire: &Wire| wire.ends[A].engine.counters().segments_out;
-    assert_eq!(counted(&single), counted(&joined));
-    assert_eq!(single.supers, 0);
+    for other in [&joined, &shared] {
+        for who in [A, B] {
+            let (single, other) = (said(&single, who), said(other, who));
+            let first = single.iter().zip(&other).find(|(one, other)| one != other);
+            assert_eq!(first, None);
+            assert_eq!(single.len(), other.len());
+        }
+        assert_eq!(counted(&single), counted(other));
+        assert_eq!(joined.supers, other.supers);
+    }
+    assert_eq!((single.supers, joined.shared), (0, 0));
+    assert!(shared.shared > 0);
     joined.supers
 }
 
 #[test]
 fn a_bulk_transfer_leaves_in_pieces_of_many_segments() {
-    let supers = twice(&config(false), Weather::FINE, 1, |wire| {
+    let supers = thrice(&config(false), Weather::FINE, 1, |wire| {
         wire.open(nodelay());
         transfer(wire, A, &pattern(1_000_000));
         wire.close(A);
@@ -71,7 +78,7 @@ fn in_a_storm_the_wire_is_the_same_as_without() {
             nodelay: seed % 2 == 0,
             ..nodelay()
         };
-        let supers = twice(&base, Weather::STORM, seed, |wire| {
+        let supers = thrice(&base, Weather::STORM, seed, |wire| {
             wire.open(options);
             transfer(wire, A, &pattern(300_000));
             transfer(wire, B, &pattern(100_000));
@@ -85,7 +92,7 @@ fn in_a_storm_the_wire_is_the_same_as_without() {
 #[test]
 fn where_the_path_takes_less_the_wire_is_the_same_as_without() {
     for seed in 0..4 {
-        let supers = twice(&config(false), Weather::FINE, seed, |wire| {
+        let supers = thrice(&config(false), Weather::FINE, seed, |wire| {
             wire.open(nodelay());
             transfer(wire, A, &pattern(200_000));
             wire.path_mtu = 1_300;
@@ -105,6 +112,41 @@ fn handed_out(wire: &mut Wire, octets: &[u8]) -> Vec<SegmentBuffer> {
     let end = &mut wire.ends[A];
     end.engine.send(now, id, octets, &mut end.fx).unwrap();
     end.fx.take_segments().collect()
+}
+
+#[test]
+fn the_users_memory_is_what_leaves() {
+    let mut wire = Wire::established(config(true), nodelay());
+    let (id, now) = (wire.id(A), wire.now);
+    let end = &mut wire.ends[A];
+    let octets = Bytes::from(pattern(9_000));
+    let shared = octets.clone();
+    end.engine
+        .send_shared(now, id, shared, &mut end.fx)
+        .unwrap();
+    let built: Vec<_> = end.fx.take_segments().collect();
+    let text = built[0].text();
+    assert_eq!(text[0].as_ptr(), octets.as_ptr());
+    // Header and options alone.
+    assert_eq!(built[0].segment().bytes.len(), 32);
+    let all: usize = built
+        .iter()
+        .flat_map(|built| built.text())
+        .map(Bytes::len)
+        .sum();
+    assert_eq!(all, 9_000);
+}
+
+#[test]
+fn what_has_no_room_is_not_taken_at_all() {
+    let mut wire = Wire::established(config(true), nodelay());
+    let (id, now) = (wire.id(A), wire.now);
+    let end = &mut wire.ends[A];
+    let room = end.engine.send_room(id);
+    let octets = Bytes::from(pattern(room + 1));
+    let refused = end.engine.send_shared(now, id, octets, &mut end.fx);
+    assert_eq!(refused, Err(Error::OutOfRange));
+    assert_eq!(end.engine.send_room(id), room);
 }
 
 #[test]

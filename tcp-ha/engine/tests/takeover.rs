@@ -174,8 +174,8 @@ fn assert_twin_is_equal(wire: &Wire, who: usize) {
     let (state, info) = (engine.snapshot(id).unwrap(), engine.connection(id).unwrap());
     let received = engine.received(id, info.read).unwrap();
     let received = received.collect::<Vec<_>>().concat();
-    let (_, first, second) = engine.unacknowledged(id).unwrap();
-    let unsent = [first, second].concat();
+    let (_, pieces) = engine.unacknowledged(id).unwrap();
+    let unsent = pieces.collect::<Vec<_>>().concat();
     let mut twin = Engine::new(engine.config().clone(), secrets(1));
     twin.restore(wire.now, id, &state, &received, Some(&unsent))
         .unwrap();

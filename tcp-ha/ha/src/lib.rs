@@ -33,8 +33,8 @@ pub mod standby;
 pub mod takeover;
 
 pub use active::{
-    Active, ActiveParts, Fenced, Listening, NodeCounters, NodeLimits, Protection, StreamStart,
-    SwitchoverRefused, WishRefused,
+    Active, ActiveParts, Fenced, Listening, NodeCounters, NodeLimits, Octets, Protection,
+    StreamStart, SwitchoverRefused, WishRefused,
 };
 pub use audit::{AuditCounters, Digest};
 pub use clock::Clock;

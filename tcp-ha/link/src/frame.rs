@@ -1,5 +1,6 @@
 //! Frames on their way out, and the pool that their buffers return to.
 
+use bytes::Bytes;
 use core::fmt;
 use std::collections::VecDeque;
 
@@ -32,6 +33,8 @@ pub struct Frame {
     left: Option<u16>,
     /// Octets of text of each segment that it stands for.
     cut: Option<u16>,
+    /// Text of a super-frame that stands behind the buffer.
+    text: Vec<Bytes>,
 }
 
 /// What a frame of a segment is made of.
@@ -44,6 +47,8 @@ pub(crate) struct Built {
     pub(crate) left: Option<usize>,
     /// See [`Frame::cut`].
     pub(crate) cut: Option<u16>,
+    /// See [`Frame::text`].
+    pub(crate) text: Vec<Bytes>,
 }
 
 impl Frame {
@@ -53,13 +58,27 @@ impl Frame {
             start: 0,
             left: None,
             cut: None,
+            text: Vec::new(),
         }
     }
 
-    /// The octets from the link header on.
+    /// The octets from the link header on; of a super-frame, those before [`Frame::text`].
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         &self.buffer[self.start..]
+    }
+
+    /// Text behind [`Frame::octets`] that lies where the daemon has put it: of a super-frame alone, all of its text or none.
+    #[must_use]
+    pub fn text(&self) -> &[Bytes] {
+        &self.text
+    }
+
+    /// Octets of the whole frame.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.octets().len() + self.text.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Where the TCP header begins in [`Frame::octets`], if its checksum is left to the device: the field holds the sum of the pseudo
@@ -91,7 +110,10 @@ impl Frame {
 
 impl PartialEq for Frame {
     fn eq(&self, other: &Frame) -> bool {
-        self.octets() == other.octets() && self.left == other.left && self.cut == other.cut
+        self.octets() == other.octets()
+            && self.left == other.left
+            && self.cut == other.cut
+            && self.text == other.text
     }
 }
 
@@ -105,7 +127,7 @@ impl AsRef<[u8]> for Frame {
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} octets)", self.octets().len())
+        write!(f, "Frame({} octets)", self.len())
     }
 }
 
@@ -167,6 +189,7 @@ impl Frames {
             start,
             left,
             cut,
+            text,
         } = built;
         // Headers of link and IP are far shorter than 2^16 octets.
         let left = left.and_then(|at| u16::try_from(at).ok());
@@ -175,6 +198,7 @@ impl Frames {
             start,
             left,
             cut,
+            text,
         });
     }
 

@@ -161,6 +161,22 @@ impl Engine {
         })?
     }
 
+    /// SEND of octets that are kept where they are until they are acknowledged, if they are
+    /// many: whole, or not at all.
+    ///
+    /// Errors: as `send`; `OutOfRange` where there is no room for all of them.
+    pub fn send_shared(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        data: Bytes,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.queue_shared(ctx, data)
+        })?
+    }
+
     /// SEND without PUSH: like `send`, but more follows soon, so no segment says that the peer
     /// should hand these octets on at once.
     ///
@@ -242,15 +258,31 @@ impl Engine {
     }
 
     /// The stream offset of SND.UNA and the octets from there to the end of the send buffer,
-    /// in two parts; hollow octets that were not supplied yet are left out with all behind
+    /// piece by piece; hollow octets that were not supplied yet are left out with all behind
     /// them.
     ///
     /// Errors: `UnknownConnection`.
-    pub fn unacknowledged(&self, id: ConnectionId) -> Result<(u64, &[u8], &[u8]), Error> {
+    pub fn unacknowledged(
+        &self,
+        id: ConnectionId,
+    ) -> Result<(u64, impl Iterator<Item = &[u8]>), Error> {
+        self.unacknowledged_from(id, 0)
+    }
+
+    /// The same from stream offset `from` on, or from SND.UNA where that is later; the offset is
+    /// that of the first octet.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn unacknowledged_from(
+        &self,
+        id: ConnectionId,
+        from: u64,
+    ) -> Result<(u64, impl Iterator<Item = &[u8]>), Error> {
         let connection = self.connection_ref(id)?;
         let buffer = &connection.send_buffer;
-        let (first, second) = buffer.slices(buffer.start(), buffer.readable_end());
-        Ok((connection.send_offset(connection.send.una), first, second))
+        let offset = from.max(connection.send_offset(connection.send.una));
+        let pieces = buffer.pieces(offset.saturating_add(1), buffer.readable_end());
+        Ok((offset, pieces))
     }
 
     /// SAFE := `upto`, a stream offset; an older one changes nothing. Sends the ACK that was

@@ -129,7 +129,7 @@ impl Engine {
         };
         options.signature = blank(&signing);
         let (src, dst) = (envelope.src, envelope.dst);
-        fx.push_segment(None, envelope, false, None, |out| {
+        fx.push_segment(None, envelope, false, |out| {
             segment::emit_signed(out, src, dst, header, &options, (&[], &[]), sign);
         });
         self.counters.segments_out += 1;

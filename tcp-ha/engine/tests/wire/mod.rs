@@ -2,6 +2,7 @@
 // Each test binary uses its part.
 #![allow(dead_code, unreachable_pub)]
 
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -109,8 +110,11 @@ pub struct Wire {
     /// On the way, by arrival and then by order.
     pub flying: BTreeMap<(Instant, u64), Flying>,
     order: u64,
-    /// Super-segments that were built.
+    /// Super-segments that were built, and those whose text was not copied.
     pub supers: u64,
+    pub shared: u64,
+    /// Users hand their memory over.
+    pub shares: bool,
 }
 
 pub fn secrets(seed: u8) -> Secrets {
@@ -159,6 +163,8 @@ impl Wire {
             path_mtu: usize::MAX,
             flying: BTreeMap::new(),
             supers: 0,
+            shared: 0,
+            shares: false,
             order: 0,
         }
     }
@@ -201,6 +207,13 @@ impl Wire {
 
     pub fn send(&mut self, who: usize, data: &[u8]) -> usize {
         let (now, id) = (self.now, self.id(who));
+        if self.shares {
+            let taken = data.len().min(self.ends[who].engine.send_room(id));
+            let octets = Bytes::copy_from_slice(&data[..taken]);
+            self.act(who, |engine, fx| engine.send_shared(now, id, octets, fx))
+                .unwrap();
+            return taken;
+        }
         self.act(who, |engine, fx| engine.send(now, id, data, fx))
             .unwrap()
     }
@@ -243,7 +256,7 @@ impl Wire {
             }
             for built in fx.take_segments() {
                 match built.cut() {
-                    Some(text) => self.launch_cut(who, &built.segment(), usize::from(text)),
+                    Some(text) => self.launch_cut(who, &built, usize::from(text)),
                     None => self.launch(who, &built.segment()),
                 }
             }
@@ -254,12 +267,17 @@ impl Wire {
     }
 
     /// What a device makes of a super-segment.
-    fn launch_cut(&mut self, who: usize, out: &SegmentOut<'_>, size: usize) {
+    fn launch_cut(&mut self, who: usize, built: &SegmentBuffer, size: usize) {
+        let out = built.segment();
         let whole = Segment::parse(out.bytes).expect("engines build good segments");
+        let payload = [whole.payload, &built.text().concat()].concat();
+        assert!(whole.payload.is_empty() || built.text().is_empty());
         self.supers += 1;
-        assert!(out.bytes.len() + 40 <= 65_535 && whole.payload.len() > size);
-        let count = whole.payload.len().div_ceil(size);
-        for (at, text) in whole.payload.chunks(size).enumerate() {
+        self.shared += u64::from(!built.text().is_empty());
+        let header = out.bytes.len() - whole.payload.len();
+        assert!(header + payload.len() + 40 <= 65_535 && payload.len() > size);
+        let count = payload.len().div_ceil(size);
+        for (at, text) in payload.chunks(size).enumerate() {
             let mut header = whole.header;
             // Below 2^16.
             header.seq.0 = header.seq.0.wrapping_add((at * size) as u32);
@@ -273,7 +291,7 @@ impl Wire {
                 who,
                 &SegmentOut {
                     bytes: &bytes,
-                    ..*out
+                    ..out
                 },
             );
         }
@@ -496,8 +514,8 @@ impl Wire {
         if cut.only_safe {
             received.truncate((info.safe - info.read) as usize);
         }
-        let (offset, first, second) = old.unacknowledged(id).unwrap();
-        let unsent = [first, second].concat();
+        let (offset, pieces) = old.unacknowledged(id).unwrap();
+        let unsent = pieces.collect::<Vec<_>>().concat();
         let mut engine = Engine::new(old.config().clone(), secrets(who as u8 * 100));
         engine.set_security(old.security().clone());
         let given = (!cut.regenerated).then_some(&unsent[..]);

@@ -176,8 +176,12 @@ impl Active {
         digester.stretch(read, safe - read, unread);
         let (una, end) = (una_offset(&state), stream_offset(state.send.end));
         if protected.logs_sent() {
-            let (_, head, tail) = self.engine.unacknowledged(id).unwrap_or_default();
-            digester.stretch(una, end - una, [head, tail].into_iter());
+            let pieces = self
+                .engine
+                .unacknowledged(id)
+                .ok()
+                .map(|(_, pieces)| pieces);
+            digester.stretch(una, end - una, pieces.into_iter().flatten());
         } else {
             digester.stretch(una, 0, core::iter::empty());
         }

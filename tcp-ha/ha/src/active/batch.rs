@@ -228,14 +228,12 @@ impl Active {
 
     /// Records outbound octets from `from` to the end of the send buffer.
     pub(super) fn record_sent(&mut self, id: ConnectionId, from: u64) {
-        if let Ok((una, head, tail)) = self.engine.unacknowledged(id) {
-            let skip = from.saturating_sub(una) as usize;
-            let cut = skip.min(head.len());
-            let (head, tail) = (&head[cut..], &tail[(skip - cut).min(tail.len())..]);
-            let octets = (head.len() + tail.len()) as u64;
+        if let Ok((offset, pieces)) = self.engine.unacknowledged_from(id, from) {
+            let pieces: Vec<_> = pieces.collect();
+            let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
             if octets > 0 {
-                self.counters.payload_octets += octets;
-                record::write_sent(&mut self.batch, id, from.max(una), &[head, tail]);
+                self.counters.payload_octets += octets as u64;
+                record::write_sent(&mut self.batch, id, offset, &pieces);
             }
         }
     }

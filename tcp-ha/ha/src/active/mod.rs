@@ -27,7 +27,7 @@ mod user;
 
 pub use down::WishRefused;
 pub use guard::{Fenced, SwitchoverRefused};
-pub use user::{Listening, RECORD_OCTETS_MAX, StreamStart};
+pub use user::{Listening, Octets, RECORD_OCTETS_MAX, StreamStart};
 
 use crate::audit::AuditCounters;
 use crate::clock::Clock;
@@ -494,7 +494,7 @@ impl Active {
 
     /// Octets of the frames that wait in the gate.
     pub fn gate_octets(&self) -> usize {
-        self.gate.queued().map(|frame| frame.octets().len()).sum()
+        self.gate.queued().map(|frame| frame.len()).sum()
     }
 
     /// How long the oldest unacknowledged batch has waited, in microseconds.

@@ -3,11 +3,68 @@
 use super::Active;
 use super::protect::Protection;
 use crate::record::Record;
+use bytes::Bytes;
 use std::net::SocketAddr;
 use tcp_ha_engine::{ConnectionId, ConnectionOptions, Error, Event, ListenerId};
 
 /// A single record of the daemon's has at most so many octets.
 pub const RECORD_OCTETS_MAX: usize = 16 << 20;
+
+/// Octets to be sent: copied, or, where they are many and their memory is shared, kept as they are until they are acknowledged.
+#[derive(Debug)]
+pub enum Octets<'o> {
+    /// Copied.
+    Lent(&'o [u8]),
+    /// Kept.
+    Given(Bytes),
+}
+
+impl Octets<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Octets::Lent(octets) => octets.len(),
+            Octets::Given(octets) => octets.len(),
+        }
+    }
+
+    /// A planted fault takes half.
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Octets::Lent(octets) => *octets = &octets[..len],
+            Octets::Given(octets) => octets.truncate(len),
+        }
+    }
+}
+
+impl<'o> From<&'o [u8]> for Octets<'o> {
+    fn from(octets: &'o [u8]) -> Octets<'o> {
+        Octets::Lent(octets)
+    }
+}
+
+impl<'o> From<&'o Vec<u8>> for Octets<'o> {
+    fn from(octets: &'o Vec<u8>) -> Octets<'o> {
+        Octets::Lent(octets)
+    }
+}
+
+impl<'o, const LEN: usize> From<&'o [u8; LEN]> for Octets<'o> {
+    fn from(octets: &'o [u8; LEN]) -> Octets<'o> {
+        Octets::Lent(octets)
+    }
+}
+
+impl<'o> From<&'o Bytes> for Octets<'o> {
+    fn from(octets: &'o Bytes) -> Octets<'o> {
+        Octets::Given(octets.clone())
+    }
+}
+
+impl From<Bytes> for Octets<'_> {
+    fn from(octets: Bytes) -> Self {
+        Octets::Given(octets)
+    }
+}
 
 /// A passive open: what its connections get.
 #[derive(Clone, Debug)]
@@ -76,25 +133,29 @@ impl Active {
     ///
     /// # Errors
     /// The connection is unknown or closing, or the send buffer has no room for all of it.
-    pub fn write(
+    pub fn write<'o>(
         &mut self,
         mono_us: u64,
         id: ConnectionId,
-        octets: &[u8],
+        octets: impl Into<Octets<'o>>,
         dealt_with: Option<u64>,
     ) -> Result<(), Error> {
-        let octets = if planted!(HalfMessage) && octets.len() > 600 {
-            &octets[..octets.len() / 2]
-        } else {
-            octets
-        };
+        let mut octets = octets.into();
+        if planted!(HalfMessage) && octets.len() > 600 {
+            octets.truncate(octets.len() / 2);
+        }
         if self.engine.send_room(id) < octets.len() {
             return Err(Error::OutOfRange);
         }
         self.check_mark(id, dealt_with)?;
         let now = self.clock.now(mono_us);
-        let taken = self.engine.send(now, id, octets, &mut self.fx)?;
-        debug_assert_eq!(taken, octets.len(), "the room was asked for");
+        match octets {
+            Octets::Lent(octets) => {
+                let taken = self.engine.send(now, id, octets, &mut self.fx)?;
+                debug_assert_eq!(taken, octets.len(), "the room was asked for");
+            }
+            Octets::Given(octets) => self.engine.send_shared(now, id, octets, &mut self.fx)?,
+        }
         self.mark(mono_us, id, dealt_with)
     }
 

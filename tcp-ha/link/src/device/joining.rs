@@ -96,7 +96,8 @@ impl Joining {
         };
         if !self.refuses {
             let header = parts.header().octets();
-            let whole = [IoSlice::new(&header), IoSlice::new(frame.octets())];
+            let mut whole = vec![IoSlice::new(&header), IoSlice::new(frame.octets())];
+            whole.extend(frame.text().iter().map(|text| IoSlice::new(text)));
             match rustix::io::writev(fd, &whole) {
                 Ok(_) => {
                     self.counters.super_frames_out += 1;

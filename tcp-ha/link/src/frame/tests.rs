@@ -55,6 +55,7 @@ fn a_frame_built_before_a_segment_gives_the_segments_memory_back() {
         start: 40,
         left: Some(34),
         cut: None,
+        text: Vec::new(),
     });
     frames.push(|buf| buf.push(0));
     let mut all = frames.drain();

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use bytes::Bytes;
 use smoltcp::wire::IpProtocol;
 use tcp_ha_engine::{HEADROOM, Instant, SegmentBuffer, SegmentOut};
 
@@ -17,11 +18,18 @@ const DATA_OFFSET: usize = 12;
 /// A segment behind the headroom.
 struct Segment {
     buffer: Vec<u8>,
+    /// What stands behind it.
+    text: Vec<Bytes>,
     leaves: bool,
     cut: Option<u16>,
 }
 
 impl Segment {
+    /// Octets of all of it.
+    fn len(&self) -> usize {
+        self.buffer.len() - HEADROOM + self.text.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Octets of the longest segment that it stands for, header included.
     fn longest(&self) -> usize {
         let octets = &self.buffer[HEADROOM..];
@@ -60,6 +68,7 @@ impl Host {
         buffer.extend_from_slice(segment);
         let text = Segment {
             buffer,
+            text: Vec::new(),
             leaves: false,
             cut: None,
         };
@@ -83,9 +92,10 @@ impl Host {
             dscp,
             hop_limit,
         };
-        let buffer = segment.into_octets();
+        let (buffer, text) = segment.into_octets();
         let segment = Segment {
             buffer,
+            text,
             leaves,
             cut,
         };
@@ -110,13 +120,13 @@ impl Host {
         segment: Segment,
         out: &mut Frames,
     ) -> Result<(), DropReason> {
-        let longest = segment.longest();
+        let (segment_len, longest) = (segment.len(), segment.longest());
         let Segment {
             mut buffer,
+            text,
             leaves,
             cut,
         } = segment;
-        let segment_len = buffer.len() - HEADROOM;
         if header.src.is_ipv4() != header.dst.is_ipv4() || !self.routes.is_own(header.src) {
             return Err(DropReason::NoRoute);
         }
@@ -138,6 +148,7 @@ impl Host {
                 start,
                 left,
                 cut,
+                text,
             });
             return Ok(());
         }
@@ -159,6 +170,7 @@ impl Host {
             start,
             left,
             cut,
+            text,
         };
         match resolution {
             Resolution::Known(_) => {

@@ -3,6 +3,7 @@
 use super::superframe::{Part, TCP_PROTOCOL, folded, sum, sum_of_any};
 use super::virtio::{TCP_CHECKSUM, VirtioHeader};
 use crate::frame::{Frame, Medium};
+use bytes::Bytes;
 
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
@@ -14,6 +15,7 @@ const FLAGS: usize = 13;
 pub struct SuperFrame<'f> {
     part: Part<'f>,
     size: u16,
+    text: &'f [Bytes],
 }
 
 impl<'f> SuperFrame<'f> {
@@ -21,8 +23,10 @@ impl<'f> SuperFrame<'f> {
     #[must_use]
     pub fn of(medium: Medium, frame: &'f Frame) -> Option<SuperFrame<'f>> {
         let size = frame.cut().filter(|&size| size > 0)?;
-        let part = Part::parse(medium, frame.octets())?;
-        Some(SuperFrame { part, size })
+        let octets = frame.octets();
+        let part = Part::parse_before(medium, octets, frame.len() - octets.len())?;
+        let text = frame.text();
+        Some(SuperFrame { part, size, text })
     }
 
     /// Segments that it stands for.
@@ -43,22 +47,36 @@ impl<'f> SuperFrame<'f> {
     /// PSH and FIN stay on the last.
     pub fn cut(&self, room: &mut Vec<u8>, mut each: impl FnMut(&[u8])) {
         let part = &self.part;
-        let (headers, text) = part.octets().split_at(part.header_len());
-        let mut pieces = text.chunks(usize::from(self.size)).peekable();
-        let mut seq = part.seq();
-        while let Some(piece) = pieces.next() {
+        let (headers, near) = part.octets().split_at(part.header_len());
+        let far = self.text.iter().map(Bytes::as_ref);
+        let mut pieces = std::iter::once(near).chain(far);
+        let mut piece: &[u8] = &[];
+        let (mut left, mut seq) = (part.text_len(), part.seq());
+        while left > 0 {
             room.clear();
             room.extend_from_slice(headers);
-            room.extend_from_slice(piece);
+            let mut lacks = left.min(usize::from(self.size));
+            left -= lacks;
+            // At most 2^16.
+            let len = lacks as u32;
+            while lacks > 0 {
+                let (now, later) = piece.split_at(lacks.min(piece.len()));
+                room.extend_from_slice(now);
+                lacks -= now.len();
+                piece = later;
+                if lacks > 0 {
+                    let Some(next) = pieces.next() else { return };
+                    piece = next;
+                }
+            }
             let tcp = part.tcp();
             room[tcp + 4..tcp + 8].copy_from_slice(&seq.to_be_bytes());
-            if pieces.peek().is_some() {
+            if left > 0 {
                 room[tcp + FLAGS] &= !(FIN | PSH);
             }
             fill(part, room);
             each(room);
-            // At most 2^16.
-            seq = seq.wrapping_add(piece.len() as u32);
+            seq = seq.wrapping_add(len);
         }
     }
 }

@@ -24,17 +24,28 @@ pub(super) struct Part<'f> {
     ip: usize,
     tcp: usize,
     text: usize,
+    /// Octets of text that stand elsewhere, behind these.
+    behind: usize,
 }
 
 impl<'f> Part<'f> {
     /// Reads a frame; `None` where it must go alone: it is no TCP segment with text and an ACK, has flags beside that which stand for
     /// more than an end (FIN, PSH), IP options or extension headers, or a signature.
     pub(super) fn parse(medium: Medium, octets: &'f [u8]) -> Option<Part<'f>> {
+        Part::parse_before(medium, octets, 0)
+    }
+
+    /// The same where so many octets of text stand elsewhere, behind these.
+    pub(super) fn parse_before(
+        medium: Medium,
+        octets: &'f [u8],
+        behind: usize,
+    ) -> Option<Part<'f>> {
         let ip = medium.header_len();
         let packet = octets.get(ip..)?;
         let tcp = match (packet.first()? >> 4, ether_type(medium, octets)) {
-            (4, None | Some([0x08, 0x00])) => ip + ipv4_header(packet)?,
-            (6, None | Some([0x86, 0xdd])) => ip + ipv6_header(packet)?,
+            (4, None | Some([0x08, 0x00])) => ip + ipv4_header(packet, behind)?,
+            (6, None | Some([0x86, 0xdd])) => ip + ipv6_header(packet, behind)?,
             _ => return None,
         };
         let header = octets.get(tcp..tcp + TCP_HEADER)?;
@@ -43,12 +54,13 @@ impl<'f> Part<'f> {
         let flags = header[13];
         let plain = flags & ACK != 0 && flags & !(ACK | PSH | FIN) == 0;
         let urgent = header[18..20] != [0, 0] || header[12] & 0x0f != 0;
-        let joinable = plain && !urgent && text < octets.len() && !is_signed(options);
+        let joinable = plain && !urgent && text < octets.len() + behind && !is_signed(options);
         joinable.then_some(Part {
             octets,
             ip,
             tcp,
             text,
+            behind,
         })
     }
 
@@ -64,12 +76,12 @@ impl<'f> Part<'f> {
 
     /// Octets of text.
     pub(super) fn text_len(&self) -> usize {
-        self.octets.len() - self.text
+        self.octets.len() - self.text + self.behind
     }
 
     /// Octets of the IP packet.
     pub(super) fn packet_len(&self) -> usize {
-        self.octets.len() - self.ip
+        self.octets.len() - self.ip + self.behind
     }
 
     /// Where the TCP header begins.
@@ -154,21 +166,21 @@ fn ether_type(medium: Medium, octets: &[u8]) -> Option<[u8; 2]> {
 }
 
 /// Length of the header of a whole IPv4 packet with TCP, without options and padding behind it.
-fn ipv4_header(packet: &[u8]) -> Option<usize> {
+fn ipv4_header(packet: &[u8], behind: usize) -> Option<usize> {
     const HEADER_WORDS: u8 = 5;
     const MORE_OR_OFFSET: u16 = 0x3fff;
     let header = packet.first_chunk::<IPV4_HEADER>()?;
     let fragment = u16::from_be_bytes([header[6], header[7]]) & MORE_OR_OFFSET;
     let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let plain = header[0] & 0x0f == HEADER_WORDS && fragment == 0 && header[9] == TCP_PROTOCOL;
-    (plain && total == packet.len()).then_some(IPV4_HEADER)
+    (plain && total == packet.len() + behind).then_some(IPV4_HEADER)
 }
 
 /// The same for IPv6, without extension headers.
-fn ipv6_header(packet: &[u8]) -> Option<usize> {
+fn ipv6_header(packet: &[u8], behind: usize) -> Option<usize> {
     let header = packet.first_chunk::<IPV6_HEADER>()?;
     let payload = usize::from(u16::from_be_bytes([header[4], header[5]]));
-    let plain = header[6] == TCP_PROTOCOL && payload + IPV6_HEADER == packet.len();
+    let plain = header[6] == TCP_PROTOCOL && payload + IPV6_HEADER == packet.len() + behind;
     plain.then_some(IPV6_HEADER)
 }
 

@@ -267,7 +267,7 @@ impl Driver {
                 id,
                 data,
                 dealt_with,
-            } => active.write(mono_us, id, &data, dealt_with),
+            } => active.write(mono_us, id, data, dealt_with),
             Command::Processed { id, upto } => active.processed(mono_us, id, upto),
             Command::Record {
                 id,

@@ -90,8 +90,8 @@ impl Host {
         let missing = |error| TakeoverError::Octets(id, error);
         let received = engine.received(id, info.read).map_err(missing)?;
         let received = received.collect::<Vec<_>>().concat();
-        let (_, first, second) = engine.unacknowledged(id).map_err(missing)?;
-        let unsent = [first, second].concat();
+        let (_, pieces) = engine.unacknowledged(id).map_err(missing)?;
+        let unsent = pieces.collect::<Vec<_>>().concat();
         twin.restore(self.now(), id, &state, &received, Some(&unsent))
             .map_err(|error| TakeoverError::Refused(id, error))
     }

@@ -1,5 +1,6 @@
 //! What is joined and then cut by the rules of the kernel is what it was.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -154,14 +155,21 @@ fn written(joined: &Joined, headers: &[u8], frames: &[Vec<u8>]) -> Vec<u8> {
     whole
 }
 
-/// The same octets as a frame that was built for many segments at once.
-fn super_frame(header: &VirtioHeader, buffer: Vec<u8>) -> Frame {
+/// The same octets as a frame that was built for many segments at once, its text behind the headers in pieces of so many octets;
+/// 0: in one piece with them.
+fn super_frame(header: &VirtioHeader, mut buffer: Vec<u8>, piece: usize) -> Frame {
+    let mut text = Vec::new();
+    if piece > 0 {
+        let far = buffer.split_off(usize::from(header.hdr_len));
+        text.extend(far.chunks(piece).map(Bytes::copy_from_slice));
+    }
     let mut frames = Frames::new();
     frames.push_built(Built {
         buffer,
         start: 0,
         left: Some(usize::from(header.csum_start)),
         cut: Some(header.gso_size),
+        text,
     });
     frames.drain().next().expect("one frame")
 }
@@ -339,6 +347,7 @@ proptest! {
         seq: u32,
         ipv6: bool,
         bare: bool,
+        piece in 0_usize..5_000,
         disturbances in proptest::collection::vec(disturbance(), 0..4),
     ) {
         let medium = if bare { Medium::Ip } else { Medium::Ethernet };
@@ -363,7 +372,7 @@ proptest! {
             } else {
                 prop_assert!(whole.len() <= usize::from(u16::MAX) + medium.header_len());
                 prop_assert_eq!(cut(&joined.header, &whole), now);
-                let frame = super_frame(&joined.header, whole);
+                let frame = super_frame(&joined.header, whole, piece);
                 let parts = SuperFrame::of(medium, &frame).expect("a super-frame");
                 prop_assert_eq!(parts.segments(), joined.frames);
                 prop_assert_eq!(parts.header(), joined.header);
