@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     /// Octets that may still be written.
     room: AtomicUsize,
     capacity: usize,
-    /// Someone waits for room; only then is `waiting` locked.
-    starved: AtomicBool,
+    /// Octets of room with which somebody who waits goes on; `usize::MAX` where nobody waits. Only from then on is `waiting` locked.
+    needed: AtomicUsize,
     waiting: Mutex<Vec<Waker>>,
     ended: OnceLock<CloseCause>,
     /// Whether reading marks what was read before as dealt with.
@@ -54,7 +54,7 @@ impl Shared {
             remote,
             room: AtomicUsize::new(room),
             capacity,
-            starved: AtomicBool::new(false),
+            needed: AtomicUsize::new(usize::MAX),
             waiting: Mutex::new(Vec::new()),
             ended: OnceLock::new(),
             marks_by_reading: AtomicBool::new(true),
@@ -68,22 +68,28 @@ impl Shared {
     }
 
     pub(crate) fn add_room(&self, octets: usize) {
-        self.room.fetch_add(octets, Ordering::SeqCst);
-        self.wake();
+        let room = self.room.fetch_add(octets, Ordering::SeqCst) + octets;
+        if room >= self.needed.load(Ordering::SeqCst) {
+            self.wake();
+        }
     }
 
     fn wake(&self) {
-        if self.starved.swap(false, Ordering::SeqCst) {
-            let wakers =
-                std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            wakers.into_iter().for_each(Waker::wake);
-        }
+        self.needed.store(usize::MAX, Ordering::SeqCst);
+        let wakers =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// With how much room a writer of `wanted` octets goes on that found none. Who writes in parts waits for a quarter of the buffer: many
+    /// small parts cost more than few large ones.
+    fn enough(&self, wanted: usize, whole: bool) -> usize {
+        if whole { wanted } else { (self.capacity / 4).max(1) }
     }
 
     pub(crate) fn end(&self, cause: CloseCause) {
         // A connection ends once.
         let _ = self.ended.set(cause);
-        self.starved.store(true, Ordering::SeqCst);
         self.wake();
     }
 
@@ -118,7 +124,8 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(cx.waker().clone());
-        self.starved.store(true, Ordering::SeqCst);
+        let enough = self.enough(wanted, whole);
+        self.needed.fetch_min(enough, Ordering::SeqCst);
         // Room may have come between the look and the waker.
         if let Some(room) = self.take_room(wanted, whole) {
             return Poll::Ready(Ok(room));
