@@ -101,14 +101,15 @@ impl Connection {
         // What is signed is whole, and goes alone.
         let shared = cut.and_then(|_| self.send_buffer.shared(from, to));
         let behind = if shared.is_some() { to - from } else { 0 };
-        let copied = self.send_buffer.pieces(from + behind, to);
+        let send_buffer = &self.send_buffer;
         let (signer, signing) = (&mut self.signer, &self.auth.signing);
         let (src, dst) = (envelope.src, envelope.dst);
         let id = Some(self.id).filter(|&id| id != ConnectionId::NAMELESS);
         let leaves = ctx.config.leave_checksum || cut.is_some();
         ctx.fx.push_segment(id, envelope, leaves, |out| {
             let start = out.len();
-            segment::write(out, header, options, copied);
+            segment::write_header(out, header, options);
+            send_buffer.copy(from + behind, to, out);
             let octets = &mut out[start..];
             signer.sign(&ends, signing, header.flags, extension, octets);
             match leaves {

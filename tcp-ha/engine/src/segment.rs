@@ -163,7 +163,9 @@ pub(crate) fn emit_signed(
     sign: impl FnOnce(&mut [u8]),
 ) {
     let start = out.len();
-    write(out, header, options, [payload.0, payload.1]);
+    write_header(out, header, options);
+    out.extend_from_slice(payload.0);
+    out.extend_from_slice(payload.1);
     sign(&mut out[start..]);
     fill_checksum(&mut out[start..], src, dst);
 }
@@ -182,13 +184,8 @@ pub(crate) fn leave_checksum(segment: &mut [u8], src: IpAddr, dst: IpAddr, behin
     segment[CHECKSUM].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Appends a segment whose checksum is 0.
-pub(crate) fn write<'a>(
-    out: &mut Vec<u8>,
-    header: &Header,
-    options: &Options,
-    payload: impl IntoIterator<Item = &'a [u8]>,
-) {
+/// Appends a header with its options, whose checksum is 0.
+pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header, options: &Options) {
     let header_len = HEADER_LEN + options.wire_len();
     out.extend_from_slice(&header.src_port.to_be_bytes());
     out.extend_from_slice(&header.dst_port.to_be_bytes());
@@ -200,9 +197,6 @@ pub(crate) fn write<'a>(
     out.extend_from_slice(&header.window.to_be_bytes());
     out.extend_from_slice(&[0, 0, 0, 0]);
     options.emit(out);
-    for piece in payload {
-        out.extend_from_slice(piece);
-    }
 }
 
 #[cfg(test)]

@@ -185,6 +185,27 @@ impl SendBuffer {
         true
     }
 
+    /// Appends the octets from `from` to `to`, as far as they are held: `pieces` for the path of
+    /// every segment.
+    pub(crate) fn copy(&self, from: u64, to: u64, out: &mut Vec<u8>) {
+        let mut low = from.saturating_sub(self.start).min(self.len as u64) as usize;
+        let mut high = to.saturating_sub(self.start).min(self.len as u64) as usize;
+        out.reserve(high.saturating_sub(low));
+        for piece in &self.pieces {
+            let len = piece.len();
+            if low < high.min(len) {
+                let (first, second) = piece.slices(low, high.min(len));
+                out.extend_from_slice(first);
+                out.extend_from_slice(second);
+            }
+            if high <= len {
+                return;
+            }
+            low = low.saturating_sub(len);
+            high -= len;
+        }
+    }
+
     /// The octets from `from` to `to`, as far as they are held, piece by piece.
     pub(crate) fn pieces(&self, from: u64, to: u64) -> impl Iterator<Item = &[u8]> {
         self.spans(from, to).flat_map(|(piece, low, high)| {

@@ -84,7 +84,11 @@ impl Shared {
     /// With how much room a writer of `wanted` octets goes on that found none. Who writes in parts waits for a quarter of the buffer: many
     /// small parts cost more than few large ones.
     fn enough(&self, wanted: usize, whole: bool) -> usize {
-        if whole { wanted } else { (self.capacity / 4).max(1) }
+        if whole {
+            wanted
+        } else {
+            (self.capacity / 4).max(1)
+        }
     }
 
     pub(crate) fn end(&self, cause: CloseCause) {

@@ -66,6 +66,9 @@ proptest! {
                 if let Some(shared) = buffer.shared(from, to) {
                     prop_assert_eq!(shared.concat(), &expected[..]);
                 }
+                let mut copied = Vec::new();
+                buffer.copy(from, to, &mut copied);
+                prop_assert_eq!(&copied, &expected);
                 prop_assert_eq!(octets(&buffer, from, to), expected);
             }
         }
