@@ -33,8 +33,11 @@ pub struct Held {
 /// What each part gives back when it goes.
 fn weigh(pair: Pair, heap: Heap<'_>) -> Held {
     let Pair {
-        speaker, standby, ..
+        mut speaker,
+        standby,
+        ..
     } = pair;
+    speaker.forget_events();
     let all = heap();
     drop(standby);
     let without_standby = heap();

@@ -314,6 +314,11 @@ impl<F> Gate<F> {
         self.queue.back().map(|(lsn, _)| *lsn)
     }
 
+    /// Gives back memory for more than `kept` frames, where none is queued.
+    pub fn give_back(&mut self, kept: usize) {
+        self.queue.shrink_to(kept);
+    }
+
     /// Frames queued.
     #[must_use]
     pub fn len(&self) -> usize {

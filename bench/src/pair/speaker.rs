@@ -97,6 +97,11 @@ impl Speaker {
         })
     }
 
+    /// Gives back the daemon's memory for events, which is none of the node's.
+    pub fn forget_events(&mut self) {
+        self.events = Vec::new();
+    }
+
     /// Its name.
     pub fn name(&self) -> Incarnation {
         self.me

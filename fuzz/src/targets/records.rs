@@ -81,7 +81,7 @@ pub fn run(octets: &[u8]) {
         }
     }
     if shadow.end_batch(&mut events).is_ok() {
-        survive(&shadow, bits);
+        survive(shadow, bits);
     }
 }
 
@@ -101,7 +101,7 @@ fn written(record: &Record<'_>) -> (u16, Vec<u8>) {
 }
 
 /// The survivor lives: its timers come to rest, segments and calls do it no harm, its checkpoints are taken again.
-fn survive(shadow: &Shadow, bits: u8) {
+fn survive(shadow: Shadow, bits: u8) {
     let mut now = Instant::from_millis(2_000);
     let mut here = HostConfig::ethernet(LinkAddress([2, 0, 0, 0, 0, 1]));
     here.addresses = vec![(ADDRESSES[0], 24)];

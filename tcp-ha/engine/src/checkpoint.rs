@@ -190,6 +190,15 @@ pub struct TimersState {
     pub sent_at: Instant,
 }
 
+/// Parts of a checkpoint that may have changed. Whoever records changes needs no copy of them to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// `ConnectionState::identity`.
+    pub identity: bool,
+    /// `ConnectionState::rtt`.
+    pub rtt: bool,
+}
+
 impl ConnectionState {
     /// The same state told in a time domain in which `from` is called `to`.
     pub fn rebased(&self, from: Instant, to: Instant) -> ConnectionState {

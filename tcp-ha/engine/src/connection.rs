@@ -27,6 +27,7 @@ use crate::seq::SeqNum;
 use crate::state::{Opener, State};
 use crate::tally::Tally;
 use crate::time::Instant;
+use crate::tracked::Tracked;
 use crate::unreachable::Unreachable;
 use bytes::Bytes;
 
@@ -56,11 +57,11 @@ pub(crate) struct Context<'a> {
 /// A connection. The first eight fields are the checkpoint.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) identity: IdentityState,
+    pub(crate) identity: Tracked<IdentityState>,
     pub(crate) lifecycle: LifecycleState,
     pub(crate) send: SendState,
     pub(crate) recv: RecvState,
-    pub(crate) rtt: RttState,
+    pub(crate) rtt: Tracked<RttState>,
     pub(crate) congestion: CongestionState,
     pub(crate) timers: TimersState,
     pub(crate) auth: AuthState,
@@ -225,11 +226,11 @@ impl Connection {
         } = *state;
         let quick_acks = QUICK_ACKS;
         Connection {
-            identity,
+            identity: Tracked::new(identity),
             lifecycle,
             send,
             recv,
-            rtt,
+            rtt: Tracked::new(rtt),
             congestion,
             timers,
             auth,
@@ -292,11 +293,11 @@ impl Connection {
             armed: _,
         } = self;
         ConnectionState {
-            identity: *identity,
+            identity: **identity,
             lifecycle: *lifecycle,
             send: *send,
             recv: *recv,
-            rtt: *rtt,
+            rtt: **rtt,
             congestion: *congestion,
             timers: *timers,
             auth: *auth,
@@ -353,7 +354,7 @@ impl Connection {
 
     /// What the IP header of our segments says.
     pub(crate) fn envelope(&self) -> Envelope {
-        let IdentityState { tuple, options, .. } = &self.identity;
+        let IdentityState { tuple, options, .. } = &*self.identity;
         Envelope {
             src: tuple.local.ip(),
             dst: tuple.remote.ip(),

@@ -42,10 +42,44 @@ impl Listener {
     }
 }
 
+/// A four-tuple of IPv4 as a key: both addresses, both ports.
+type KeyV4 = (u64, u32);
+/// A four-tuple of IPv6 as a key.
+type KeyV6 = (Ipv6Addr, Ipv6Addr, u32);
+
+/// A four-tuple in as few octets as its family needs.
+enum Key {
+    V4(KeyV4),
+    V6(KeyV6),
+}
+
+impl Key {
+    fn of(tuple: &FourTuple) -> Key {
+        let FourTuple { local, remote } = tuple;
+        let pair = |local: u32, remote: u32| u64::from(local) << 32 | u64::from(remote);
+        let ports = u32::from(local.port()) << 16 | u32::from(remote.port());
+        match (local.ip(), remote.ip()) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                Key::V4((pair(local.into(), remote.into()), ports))
+            }
+            (local, remote) => Key::V6((wide(local), wide(remote), ports)),
+        }
+    }
+}
+
+/// An address as one of IPv6.
+fn wide(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    }
+}
+
 /// Tables of connections and listeners. Hash order is never walked.
 #[derive(Debug)]
 pub(crate) struct Demux {
-    tuples: HashMap<FourTuple, ConnectionId, KeyedState>,
+    v4: HashMap<KeyV4, ConnectionId, KeyedState>,
+    v6: HashMap<KeyV6, ConnectionId, KeyedState>,
     sockets: HashMap<SocketAddr, ListenerId, KeyedState>,
     listeners: BTreeMap<ListenerId, Listener>,
     next_listener: u32,
@@ -54,7 +88,8 @@ pub(crate) struct Demux {
 impl Demux {
     pub(crate) fn new(key: [u8; 16]) -> Demux {
         Demux {
-            tuples: HashMap::with_hasher(KeyedState::new(key)),
+            v4: HashMap::with_hasher(KeyedState::new(key)),
+            v6: HashMap::with_hasher(KeyedState::new(key)),
             sockets: HashMap::with_hasher(KeyedState::new(key)),
             listeners: BTreeMap::new(),
             next_listener: 1,
@@ -62,17 +97,33 @@ impl Demux {
     }
 
     pub(crate) fn connection(&self, tuple: &FourTuple) -> Option<ConnectionId> {
-        self.tuples.get(tuple).copied()
+        let id = match Key::of(tuple) {
+            Key::V4(key) => self.v4.get(&key),
+            Key::V6(key) => self.v6.get(&key),
+        };
+        id.copied()
     }
 
-    pub(crate) fn insert(&mut self, tuple: FourTuple, id: ConnectionId) {
-        self.tuples.insert(tuple, id);
+    pub(crate) fn insert(&mut self, tuple: &FourTuple, id: ConnectionId) {
+        match Key::of(tuple) {
+            Key::V4(key) => self.v4.insert(key, id),
+            Key::V6(key) => self.v6.insert(key, id),
+        };
+    }
+
+    /// Makes room for so many connections more in the table of their family.
+    pub(crate) fn reserve(&mut self, v4: usize, v6: usize) {
+        self.v4.reserve(v4);
+        self.v6.reserve(v6);
     }
 
     /// Removes the tuple where it still belongs to `id`.
     pub(crate) fn remove(&mut self, tuple: &FourTuple, id: ConnectionId) {
-        if self.tuples.get(tuple) == Some(&id) {
-            self.tuples.remove(tuple);
+        if self.connection(tuple) == Some(id) {
+            match Key::of(tuple) {
+                Key::V4(key) => self.v4.remove(&key),
+                Key::V6(key) => self.v6.remove(&key),
+            };
         }
     }
 

@@ -206,6 +206,14 @@ impl Effects {
         }
     }
 
+    /// Gives back memory for more than `kept` segments and events, where none waits.
+    pub fn give_back(&mut self, kept: usize) {
+        self.spare.truncate(kept);
+        self.spare.shrink_to(kept);
+        self.segments.shrink_to(kept);
+        self.events.shrink_to(kept);
+    }
+
     /// True where there is neither a segment nor an event.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.events.is_empty()

@@ -190,7 +190,7 @@ impl Engine {
         let id = connection.id;
         self.time_waits.follow(&mut connection);
         self.next_id = self.next_id.max(id.0.saturating_add(1));
-        self.demux.insert(connection.identity.tuple, id);
+        self.demux.insert(&connection.identity.tuple, id);
         self.connections.insert(id, Box::new(connection));
     }
 }

@@ -76,12 +76,13 @@ mod tally;
 mod time;
 mod timer_queue;
 mod timers;
+mod tracked;
 mod unreachable;
 
 pub use auth::AuthState;
 pub use checkpoint::{
     CongestionState, ConnectionState, IdentityState, LifecycleState, RecvState, RttState,
-    SendState, TimersState,
+    SendState, TimersState, Touched,
 };
 pub use config::{Config, CongestionAlgorithm, ConnectionOptions, KeepaliveConfig, ReceiveMode};
 pub use counters::{Counters, DropReason};

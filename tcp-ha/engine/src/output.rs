@@ -154,7 +154,7 @@ impl Connection {
             let clock = self.timestamp_clock(ctx.now);
             // TSval never goes back, whatever the clock does.
             let behind = self.rtt.tsval_sent.wrapping_sub(clock);
-            if behind == 0 || behind > CLOCK_BEHIND_MS {
+            if behind > CLOCK_BEHIND_MS {
                 self.rtt.tsval_sent = clock;
             }
             options.timestamps = Some(Timestamps {

@@ -57,7 +57,7 @@ pub(crate) struct Recovery {
     pub(crate) tail: TailLoss,
     pub(crate) undo: Undo,
     /// What a spurious timeout would teach.
-    pub(crate) response: Option<Response>,
+    pub(crate) response: Option<Box<Response>>,
     /// F-RTO: whether the timeout was spurious is not known yet (RFC 5682).
     pub(crate) frto: bool,
     /// F-RTO: new segments leave before retransmissions.

@@ -11,7 +11,9 @@ use core::time::Duration;
 const HOLD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Connection {
-    /// Goes on after a takeover; the first words are:
+    /// The first word after a takeover, in those states where two are said; all of them elsewhere. See [`Connection::go_on`].
+    ///
+    /// The first words are:
     ///
     /// 1. An ACK in the window: ACK = SAFE, the same right edge, SEQ = SND.MAX.
     /// 2. The first unacknowledged segment; where nothing is outstanding or its octets are
@@ -19,7 +21,7 @@ impl Connection {
     ///    answer.
     ///
     /// Nothing more leaves of what was sent before until the peer has said what it holds.
-    pub(crate) fn resume(&mut self, ctx: &mut Context<'_>, timestamp_jump_ms: u32) {
+    pub(crate) fn greet(&mut self, ctx: &mut Context<'_>, timestamp_jump_ms: u32) {
         self.jump_timestamps(ctx, timestamp_jump_ms);
         self.restart_after_takeover();
         self.timers.retransmit = None;
@@ -43,12 +45,22 @@ impl Connection {
             _ => {
                 self.resend_outstanding();
                 self.emit_ack(ctx);
-                let outstanding = self.send.una < self.send.max;
-                self.passing.hold_until = outstanding.then(|| ctx.now + self.hold_time());
-                if !self.send_head(ctx) {
-                    self.emit_probe(ctx);
-                }
+                return;
             }
+        }
+        self.transmit(ctx);
+    }
+
+    /// The second word, where the first was an ACK of an open connection.
+    pub(crate) fn go_on(&mut self, ctx: &mut Context<'_>) {
+        match self.state() {
+            State::SynSent | State::SynReceived | State::TimeWait | State::FinWait2 => return,
+            _ => {}
+        }
+        let outstanding = self.send.una < self.send.max;
+        self.passing.hold_until = outstanding.then(|| ctx.now + self.hold_time());
+        if !self.send_head(ctx) {
+            self.emit_probe(ctx);
         }
         self.transmit(ctx);
     }

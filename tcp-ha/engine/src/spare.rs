@@ -70,6 +70,7 @@ impl Connection {
             return;
         }
         self.passing.spare_until = None;
+        self.end_watch();
         for spare in self.spares() {
             spare.give_back();
         }

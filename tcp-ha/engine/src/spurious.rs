@@ -38,10 +38,12 @@ impl Connection {
     /// The retransmission timer fired for the first time in a row.
     pub(crate) fn begin_response(&mut self) {
         let before = self.rtt.before_timeout();
-        self.recovery.response = before.map(|before| Response {
-            sent: self.send.max,
-            before,
-            proved: false,
+        self.recovery.response = before.map(|before| {
+            Box::new(Response {
+                sent: self.send.max,
+                before,
+                proved: false,
+            })
         });
     }
 

@@ -2,7 +2,7 @@
 
 use tcp_ha_engine::{
     AuthState, CongestionState, ConnectionId, ConnectionState, IdentityState, LifecycleState,
-    RecvState, RttState, SendState, TimersState,
+    RecvState, RttState, SendState, TimersState, Touched,
 };
 
 /// One change of one connection: each concern that differs, whole; variables of a concern change together.
@@ -27,30 +27,11 @@ impl ConnectionDelta {
         old: &ConnectionState,
         new: &ConnectionState,
     ) -> Option<ConnectionDelta> {
-        // Every concern is named, so that a new one does not compile until it travels.
-        let ConnectionState {
-            identity,
-            lifecycle,
-            send,
-            recv,
-            rtt,
-            congestion,
-            timers,
-            auth,
-        } = *new;
-        let delta = ConnectionDelta {
-            id,
-            identity: (identity != old.identity).then_some(identity),
-            lifecycle: (lifecycle != old.lifecycle).then_some(lifecycle),
-            send: (send != old.send).then_some(send),
-            recv: (recv != old.recv && !planted!(DeltaWithoutRecv)).then_some(recv),
-            rtt: (rtt != old.rtt && !planted!(DeltaWithoutRtt)).then_some(rtt),
-            congestion: (congestion != old.congestion && !planted!(DeltaWithoutCwnd))
-                .then_some(congestion),
-            timers: (timers != old.timers && !planted!(DeltaWithoutTimers)).then_some(timers),
-            auth: (auth != old.auth).then_some(auth),
+        let touched = Touched {
+            identity: new.identity != old.identity,
+            rtt: new.rtt != old.rtt,
         };
-        (old != new).then_some(delta)
+        Baseline::of(old).delta(id, new, touched)
     }
 
     /// Applies the change.
@@ -77,5 +58,81 @@ impl ConnectionDelta {
             timers: timers.unwrap_or(old.timers),
             auth: auth.unwrap_or(old.auth),
         };
+    }
+}
+
+/// What a change is found against: a checkpoint without those parts that are marked where they change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Baseline {
+    pub(crate) lifecycle: LifecycleState,
+    pub(crate) send: SendState,
+    pub(crate) recv: RecvState,
+    congestion: CongestionState,
+    timers: TimersState,
+    auth: AuthState,
+}
+
+impl Baseline {
+    /// What later changes of `state` are found against.
+    pub(crate) fn of(state: &ConnectionState) -> Baseline {
+        // Every concern is named, so that a new one does not compile until it travels.
+        let ConnectionState {
+            identity: _,
+            lifecycle,
+            send,
+            recv,
+            rtt: _,
+            congestion,
+            timers,
+            auth,
+        } = *state;
+        Baseline {
+            lifecycle,
+            send,
+            recv,
+            congestion,
+            timers,
+            auth,
+        }
+    }
+
+    /// The change from here to `new`; `None` where there is none.
+    pub(crate) fn delta(
+        &self,
+        id: ConnectionId,
+        new: &ConnectionState,
+        touched: Touched,
+    ) -> Option<ConnectionDelta> {
+        let ConnectionState {
+            identity,
+            lifecycle,
+            send,
+            recv,
+            rtt,
+            congestion,
+            timers,
+            auth,
+        } = *new;
+        let changed = [
+            touched.identity,
+            lifecycle != self.lifecycle,
+            send != self.send,
+            recv != self.recv,
+            touched.rtt,
+            congestion != self.congestion,
+            timers != self.timers,
+            auth != self.auth,
+        ];
+        changed.contains(&true).then(|| ConnectionDelta {
+            id,
+            identity: changed[0].then_some(identity),
+            lifecycle: changed[1].then_some(lifecycle),
+            send: changed[2].then_some(send),
+            recv: (changed[3] && !planted!(DeltaWithoutRecv)).then_some(recv),
+            rtt: (changed[4] && !planted!(DeltaWithoutRtt)).then_some(rtt),
+            congestion: (changed[5] && !planted!(DeltaWithoutCwnd)).then_some(congestion),
+            timers: (changed[6] && !planted!(DeltaWithoutTimers)).then_some(timers),
+            auth: changed[7].then_some(auth),
+        })
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod warmth;
 
+use crate::active::Protection;
 use crate::delta::ConnectionDelta;
 use crate::event::NodeEvent;
 use crate::octets::OctetQueue;
@@ -67,6 +68,15 @@ impl ShadowConnection {
         let send = &self.state.send;
         let hollow = self.send_mode == SendMode::Regenerated && send.una < send.end;
         self.state.lifecycle.user_closed && !hollow
+    }
+
+    /// How it was protected.
+    pub(crate) fn protection(&self) -> Protection {
+        Protection {
+            receive: self.state.identity.options.receive_mode,
+            send: self.send_mode,
+            application_sync: self.application_sync,
+        }
     }
 
     /// What became of octets that were written and not acknowledged, where nobody recorded them.
@@ -523,6 +533,11 @@ impl Shadow {
     /// Connections that are down by the active's own word, and why; nothing else is held of them.
     pub fn down(&self) -> impl Iterator<Item = (ConnectionId, DownReason)> + '_ {
         self.down.iter().map(|(&id, &reason)| (id, reason))
+    }
+
+    /// Takes out the first connection, by its id.
+    pub(crate) fn take_first(&mut self) -> Option<(ConnectionId, Box<ShadowConnection>)> {
+        self.connections.pop_first()
     }
 
     /// All connections that are held, in the order of their ids.

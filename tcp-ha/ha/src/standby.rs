@@ -467,7 +467,9 @@ impl Standby {
         mono_us: u64,
     ) -> Option<Promotion> {
         let now = self.clock.now(mono_us);
-        let survivor = takeover::survive(&self.shadow, config, now, &mut host)?;
+        #[cfg(feature = "schema-v2")]
+        let trial = self.shadow.trial();
+        let survivor = takeover::survive(self.shadow, config, now, &mut host)?;
         let parts = ActiveParts {
             me: self.me,
             limits: self.limits,
@@ -483,13 +485,10 @@ impl Standby {
         };
         let mut active = Active::new(parts);
         active.took_over();
-        active.speak_again(mono_us, TIMESTAMP_JUMP_MS);
         active.put_on_probation(mono_us, survivor.on_probation);
         #[cfg(feature = "schema-v2")]
-        active.set_trial_note(self.shadow.trial());
-        for (id, connection) in self.shadow.connections() {
-            active.adopt(id, connection);
-        }
+        active.set_trial_note(trial);
+        active.speak_again(mono_us, TIMESTAMP_JUMP_MS, survivor.protections);
         Some(Promotion {
             active,
             taken: survivor.taken,

@@ -3,9 +3,10 @@
 #[cfg(feature = "planted")]
 mod planted;
 
+use crate::active::Protection;
 use crate::readiness::Readiness;
 use crate::record::SendMode;
-use crate::shadow::{Shadow, Unrecorded};
+use crate::shadow::{Shadow, ShadowConnection, Unrecorded};
 use ipc::Epoch;
 use tcp_ha_engine::{Config, ConnectionId, Engine, Instant, Secrets};
 use tcp_ha_link::LinkAddress;
@@ -49,6 +50,8 @@ pub struct Survivor {
     pub on_probation: Vec<(ConnectionId, u64)>,
     /// Connections that were not ready.
     pub left_behind: Vec<LeftBehind>,
+    /// How each connection that was taken was protected.
+    pub protections: Vec<(ConnectionId, Protection)>,
     /// The shared secrets.
     pub secrets: Secrets,
 }
@@ -57,19 +60,30 @@ pub struct Survivor {
 ///
 /// Only connections whose ready-record is held, with no down-record behind it, are taken. `None` where the standby was never told
 /// the shared secrets: it then has nothing to go on with.
-pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -> Option<Survivor> {
+pub fn survive(
+    mut shadow: Shadow,
+    config: Config,
+    now: Instant,
+    host: &mut Host,
+) -> Option<Survivor> {
     let shared = shadow.shared()?;
-    let secrets = shared.secrets();
+    let (secrets, mut last_id) = (shared.secrets(), shared.next_id);
+    let kept_secrets = shared.secrets();
     #[cfg(feature = "planted")]
     let (config, secrets) = (planted::narrowed(config), planted::mistaken(secrets));
     let mut engine = Engine::new(config, secrets);
     if !planted!(KeyForgotten) {
         engine.set_security(shadow.security().clone());
     }
+    let is_v4 = |it: &ShadowConnection| it.state.identity.tuple.local.is_ipv4();
+    let all = shadow.connections().count();
+    let v4 = shadow.connections().filter(|(_, it)| is_v4(it)).count();
+    engine.reserve(v4, all - v4);
     let (mut taken, mut finishing, mut left_behind) = (Vec::new(), Vec::new(), Vec::new());
     let mut on_probation = Vec::new();
-    let mut last_id = shared.next_id;
-    for (id, connection) in shadow.connections() {
+    let mut protections = Vec::with_capacity(all);
+    // One goes as the other comes: memory that is here already costs no page faults.
+    while let Some((id, connection)) = shadow.take_first() {
         last_id = last_id.max(id.0);
         let ready = connection.readiness == Readiness::Ready && !planted!(ReadyLeftBehind);
         if !ready && !planted!(UnreadyTaken) {
@@ -94,10 +108,13 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         let sent = connection.sent.to_vec();
         let unsent = (connection.send_mode == SendMode::Logged).then_some(sent.as_slice());
         let state = connection.state;
+        protections.push((id, connection.protection()));
+        let finishes = connection.finishes_alone();
+        drop(connection);
         #[cfg(feature = "planted")]
         let state = planted::spoiled(state);
         match engine.restore(now, id, &state, &received, unsent) {
-            Ok(()) if connection.finishes_alone() => finishing.push(id),
+            Ok(()) if finishes => finishing.push(id),
             Ok(()) => taken.push(id),
             Err(error) => left_behind.push(LeftBehind {
                 id,
@@ -123,6 +140,7 @@ pub fn survive(shadow: &Shadow, config: Config, now: Instant, host: &mut Host) -
         finishing,
         on_probation,
         left_behind,
-        secrets: shared.secrets(),
+        protections,
+        secrets: kept_secrets,
     })
 }

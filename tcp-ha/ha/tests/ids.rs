@@ -59,7 +59,7 @@ fn a_survivor_of_the_largest_id_still_counts_on() {
     here.addresses = vec![([10, 0, 0, 1].into(), 24)];
     let mut host = Host::new(here).expect("a plain host");
     let now = Instant::from_millis(2_000);
-    let survivor = takeover::survive(&shadow, Config::default(), now, &mut host);
+    let survivor = takeover::survive(shadow, Config::default(), now, &mut host);
     let next = survivor.expect("shared secrets").engine.next_id();
     assert!(next > ID_MAX && next.0 < u64::MAX - ID_MAX.0 / 2);
 }

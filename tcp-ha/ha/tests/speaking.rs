@@ -2,7 +2,7 @@
 
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -91,14 +91,14 @@ fn survivor() -> (Active, u64) {
     (active, wire.now_us)
 }
 
-/// Ports of peers that are spoken to by what may leave now.
-fn listen(active: &mut Active, spoken: &mut BTreeSet<u16>) {
+/// Words to each peer's port, with those that may leave now.
+fn listen(active: &mut Active, spoken: &mut BTreeMap<u16, usize>) {
     while let Some(frame) = active.release() {
         // What is no TCP segment announces the address.
         if let Some(&[high, low]) = frame.octets().get(PORT_AT..PORT_AT + 2)
             && frame.octets()[12..14] == [8, 0]
         {
-            spoken.insert(u16::from_be_bytes([high, low]));
+            *spoken.entry(u16::from_be_bytes([high, low])).or_default() += 1;
         }
     }
 }
@@ -106,32 +106,51 @@ fn listen(active: &mut Active, spoken: &mut BTreeSet<u16>) {
 #[test]
 fn every_connection_speaks_though_the_gate_holds_few_frames() {
     let (mut active, now_us) = survivor();
-    let mut spoken = BTreeSet::new();
+    let mut spoken = BTreeMap::new();
     active.close_batch(now_us);
     listen(&mut active, &mut spoken);
-    assert!(spoken.len() <= GATE_FRAMES / 2, "{}", spoken.len());
+    assert!(spoken.len() <= GATE_FRAMES, "{}", spoken.len());
     while active.speak_on(now_us) {
         active.close_batch(now_us);
         listen(&mut active, &mut spoken);
     }
     assert_eq!(spoken.len(), CONNECTIONS);
+    assert!(spoken.values().all(|words| *words >= 2));
     assert_eq!(active.counters().gate_full, 0);
+}
+
+#[test]
+fn every_peer_hears_of_the_survivor_before_any_hears_more() {
+    let (mut active, now_us) = survivor();
+    let mut spoken = BTreeMap::new();
+    active.close_batch(now_us);
+    listen(&mut active, &mut spoken);
+    while spoken.len() < CONNECTIONS {
+        assert!(active.speak_on(now_us));
+        active.close_batch(now_us);
+        let before = spoken.len();
+        listen(&mut active, &mut spoken);
+        let all = spoken.len() == CONNECTIONS;
+        assert!(all || spoken.values().all(|words| *words == 1));
+        assert!(spoken.len() > before);
+    }
 }
 
 #[test]
 fn who_does_not_ask_is_served_by_timeouts_and_takes_no_input_before() {
     let (mut active, now_us) = survivor();
-    let mut spoken = BTreeSet::new();
+    let mut spoken = BTreeMap::new();
     active.close_batch(now_us);
     listen(&mut active, &mut spoken);
     let mut turns = 0;
     while !active.takes_input() {
         assert_eq!(active.next_timeout(), Some(0));
-        assert!(spoken.len() < CONNECTIONS && turns < CONNECTIONS);
+        assert!(turns < 2 * CONNECTIONS);
         active.handle_timeout(now_us);
         active.close_batch(now_us);
         listen(&mut active, &mut spoken);
         turns += 1;
     }
     assert_eq!(spoken.len(), CONNECTIONS);
+    assert!(spoken.values().all(|words| *words >= 2));
 }

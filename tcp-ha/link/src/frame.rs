@@ -216,6 +216,13 @@ impl Frames {
         }
     }
 
+    /// Gives back memory for more than `kept` frames, where none waits.
+    pub fn give_back(&mut self, kept: usize) {
+        self.spare.truncate(kept);
+        self.spare.shrink_to(kept);
+        self.queued.shrink_to(kept);
+    }
+
     /// Frames waiting to be drained.
     #[must_use]
     pub fn len(&self) -> usize {

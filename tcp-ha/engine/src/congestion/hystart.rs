@@ -5,7 +5,7 @@ use crate::time::Instant;
 use core::time::Duration;
 
 /// Smallest window at which it is watched for.
-const LOW_WINDOW: u32 = 16;
+pub(super) const LOW_WINDOW: u32 = 16;
 /// Samples of a round before delays are judged.
 const MIN_SAMPLES: u32 = 8;
 /// An eighth of the smallest round trip, within these bounds, is a delay.
@@ -34,9 +34,8 @@ impl Hystart {
         min_rtt: Duration,
         una: u64,
         max: u64,
-        cwnd: u32,
     ) -> bool {
-        if self.found || cwnd < LOW_WINDOW {
+        if self.found {
             return false;
         }
         if una > self.end {

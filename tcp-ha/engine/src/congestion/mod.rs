@@ -26,7 +26,8 @@ pub(crate) struct Growth {
     count: u32,
     usage: Usage,
     cubic: Cubic,
-    hystart: Hystart,
+    /// What is watched in slow start of a large window.
+    hystart: Option<Box<Hystart>>,
 }
 
 /// Whether the window was used: one that is not proves nothing (RFC 7661).
@@ -131,7 +132,7 @@ impl Connection {
         self.congestion.w_max = 0;
         self.growth.count = 0;
         self.growth.cubic = Cubic::default();
-        self.growth.hystart = Hystart::default();
+        self.growth.hystart = None;
     }
 
     /// A round trip was measured: CUBIC may leave slow start before it loses anything.
@@ -139,6 +140,7 @@ impl Connection {
         let state = &mut self.congestion;
         let watched = self.identity.options.congestion == CongestionAlgorithm::Cubic
             && state.in_slow_start()
+            && state.cwnd >= hystart::LOW_WINDOW
             && !self.growth.cubic.is_fresh_after_loss(ctx.now);
         let (una, max) = (self.send.una, self.send.max);
         if watched
@@ -146,10 +148,16 @@ impl Connection {
             && self
                 .growth
                 .hystart
-                .sample(ctx.now, rtt, least, una, max, state.cwnd)
+                .get_or_insert_default()
+                .sample(ctx.now, rtt, least, una, max)
         {
             state.ssthresh = state.cwnd;
         }
+    }
+
+    /// Nothing was sent for a while: what was watched last says nothing of what comes.
+    pub(crate) fn end_watch(&mut self) {
+        self.growth.hystart = None;
     }
 
     /// What the window has proved, as a threshold (tcp_current_ssthresh of Linux).

@@ -1,7 +1,7 @@
 //! What two nodes that back each other up need.
 
 use super::Engine;
-use crate::checkpoint::ConnectionState;
+use crate::checkpoint::{ConnectionState, LifecycleState, Touched};
 use crate::connection::Connection;
 use crate::effects::Effects;
 use crate::error::{Error, RestoreError};
@@ -25,6 +25,17 @@ impl Engine {
         self.connections
             .get(&id)
             .map(|connection| connection.snapshot())
+    }
+
+    /// The checkpoint of a connection, and which of its rarely changing parts may have changed
+    /// since the last call: all, at the first.
+    pub fn take_checkpoint(&mut self, id: ConnectionId) -> Option<(ConnectionState, Touched)> {
+        let connection = self.connections.get_mut(&id)?;
+        let touched = Touched {
+            identity: connection.identity.take_touched(),
+            rtt: connection.rtt.take_touched(),
+        };
+        Some((connection.snapshot(), touched))
     }
 
     /// Takes a connection up from its checkpoint, told in this engine's time domain (see
@@ -99,8 +110,43 @@ impl Engine {
         fx: &mut Effects,
     ) -> Result<(), Error> {
         self.with(now, id, fx, |connection, ctx| {
-            connection.resume(ctx, timestamp_jump_ms.max(1_000));
+            connection.greet(ctx, timestamp_jump_ms.max(1_000));
+            connection.go_on(ctx);
         })
+    }
+
+    /// The first half of [`resume`](Engine::resume): the ACK in the window. Where many connections
+    /// are to go on, every peer hears of the survivor before any hears more; [`go_on`](Engine::go_on)
+    /// is the other half, and comes before any segment of that peer is handled.
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn greet(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        timestamp_jump_ms: u32,
+        fx: &mut Effects,
+    ) -> Result<(), Error> {
+        self.with(now, id, fx, |connection, ctx| {
+            connection.greet(ctx, timestamp_jump_ms.max(1_000));
+        })
+    }
+
+    /// The second half of [`resume`](Engine::resume).
+    ///
+    /// Errors: `UnknownConnection`.
+    pub fn go_on(&mut self, now: Instant, id: ConnectionId, fx: &mut Effects) -> Result<(), Error> {
+        self.with(now, id, fx, Connection::go_on)
+    }
+
+    /// Where a connection is in its life.
+    pub fn lifecycle(&self, id: ConnectionId) -> Option<LifecycleState> {
+        Some(self.connections.get(&id)?.lifecycle)
+    }
+
+    /// Makes room in the tables for so many connections more of IPv4, and of IPv6.
+    pub fn reserve(&mut self, v4: usize, v6: usize) {
+        self.demux.reserve(v4, v6);
     }
 
     /// Sets the field that only the trial version 2 of the records carries.

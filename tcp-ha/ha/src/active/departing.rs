@@ -44,6 +44,11 @@ impl Departing {
         }
     }
 
+    /// Gives back memory for more than `kept` batches.
+    pub(super) fn give_back(&mut self, kept: usize) {
+        self.batches.shrink_to(kept);
+    }
+
     /// When the last batch was closed that has no frame left in the gate, whose head is of `head`; each is told once.
     fn left(&mut self, head: Option<Lsn>) -> Option<Instant> {
         let gone = |lsn: Lsn| head.is_none_or(|head| lsn < head);

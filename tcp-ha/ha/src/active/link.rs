@@ -186,6 +186,7 @@ impl Active {
     }
 
     pub(super) fn begin_sync(&mut self, mono_us: u64, remote: Incarnation) {
+        self.adopt_all();
         tracing::info!(standby = %remote, connections = self.protected.len(), "a standby joins");
         if let Some(link) = &mut self.standby {
             link.remote = Some(remote);

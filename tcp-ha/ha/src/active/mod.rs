@@ -18,6 +18,7 @@ mod link;
 mod probation;
 mod protect;
 mod renewal;
+mod rest;
 mod security;
 mod share;
 mod speaking;
@@ -55,6 +56,7 @@ use probation::Probation;
 use protect::Protected;
 pub use protect::Protection;
 use renewal::Renewal;
+use rest::Rest;
 use share::Shares;
 use speaking::Silent;
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +209,7 @@ pub struct Active {
     seen_us: u64,
     audit: Audit,
     renewal: Renewal,
+    rest: Rest,
     /// Of sessions that are over.
     session_refusals: SessionRefusals,
     #[cfg(feature = "schema-v2")]
@@ -307,6 +310,7 @@ impl Active {
             seen_us: mono_us,
             audit: Audit::default(),
             renewal: Renewal::default(),
+            rest: Rest::default(),
             session_refusals: SessionRefusals::default(),
             #[cfg(feature = "schema-v2")]
             trial: 0,
@@ -380,6 +384,7 @@ impl Active {
     /// Runs every timer that is due at local time `mono_us`.
     pub fn handle_timeout(&mut self, mono_us: u64) {
         self.seen_us = mono_us;
+        self.rest(mono_us);
         self.check_standby(mono_us);
         self.check_audit(mono_us);
         self.drive_guard(mono_us);

@@ -2,15 +2,14 @@
 
 use super::Active;
 use super::guard::Guard;
-use crate::delta::ConnectionDelta;
+use crate::delta::Baseline;
 use crate::event::NodeEvent;
 use crate::readiness::{DownReason, Readiness};
 use crate::record::{self, Record, SendMode, SnapshotRecord};
 use crate::schema;
-use crate::shadow::ShadowConnection;
 use core::fmt;
 use ipc::Lsn;
-use tcp_ha_engine::{ConnectionId, ConnectionState, Instant, ReceiveMode};
+use tcp_ha_engine::{ConnectionId, Instant, ReceiveMode};
 
 /// How a connection is to be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub(super) struct Protected {
 }
 
 struct Recorded {
-    state: ConnectionState,
+    state: Baseline,
     received_upto: u64,
     sent_upto: u64,
 }
@@ -258,7 +257,8 @@ impl Active {
     }
 
     fn record_snapshot(&mut self, id: ConnectionId) {
-        let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
+        let (Some((state, _)), Some(info)) =
+            (self.engine.take_checkpoint(id), self.engine.connection(id))
         else {
             self.protected.remove(&id);
             self.advancing.remove(&id);
@@ -299,7 +299,7 @@ impl Active {
         }
         if let Some(protected) = self.protected.get_mut(&id) {
             protected.recorded = Some(Box::new(Recorded {
-                state,
+                state: Baseline::of(&state),
                 received_upto: info.safe,
                 sent_upto: info.snd_end,
             }));
@@ -340,7 +340,8 @@ impl Active {
         let Some(protected) = self.protected.get(&id) else {
             return;
         };
-        let (Some(state), Some(info)) = (self.engine.snapshot(id), self.engine.connection(id))
+        let (Some((state, touched)), Some(info)) =
+            (self.engine.take_checkpoint(id), self.engine.connection(id))
         else {
             if protected.is_known() && !planted!(DeletedWithoutRecord) {
                 Record::Deleted { id }.write(&mut self.batch);
@@ -383,8 +384,8 @@ impl Active {
         *shipped = false;
         recorded.received_upto = info.safe;
         recorded.sent_upto = info.snd_end;
-        if let Some(delta) = ConnectionDelta::between(id, &recorded.state, &state) {
-            recorded.state = state;
+        if let Some(delta) = recorded.state.delta(id, &state, touched) {
+            recorded.state = Baseline::of(&state);
             let before = self.batch.octets();
             record::write_delta(&mut self.batch, version, &delta);
             self.counters.checkpoints += 1;
@@ -510,16 +511,12 @@ impl Active {
 
 impl Active {
     /// Goes on protecting a connection that was taken over, as it was protected before.
-    pub(crate) fn adopt(&mut self, id: ConnectionId, connection: &ShadowConnection) {
-        if self.engine.connection(id).is_none() {
+    pub(super) fn adopt(&mut self, id: ConnectionId, protection: Protection) {
+        if self.engine.lifecycle(id).is_none() {
             return;
         }
         let protected = Protected {
-            protection: Protection {
-                receive: connection.state.identity.options.receive_mode,
-                send: connection.send_mode,
-                application_sync: connection.application_sync,
-            },
+            protection,
             readiness: Readiness::Down(DownReason::AfterTakeover),
             application_synced: false,
             recorded: None,

@@ -27,9 +27,18 @@ pub struct LastDown {
 pub struct ReadinessHistory {
     readiness: Readiness,
     since_us: u64,
-    last_down: Option<LastDown>,
+    /// Of what never was down there is nothing to keep.
+    past: Option<Box<Past>>,
+}
+
+/// How it went down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Past {
+    last_down: LastDown,
     downs: BTreeMap<DownReason, DownCount>,
 }
+
+static NEVER_DOWN: BTreeMap<DownReason, DownCount> = BTreeMap::new();
 
 impl ReadinessHistory {
     /// Begins with `readiness` at local time `mono_us`.
@@ -37,8 +46,7 @@ impl ReadinessHistory {
         let mut history = ReadinessHistory {
             readiness,
             since_us: mono_us,
-            last_down: None,
-            downs: BTreeMap::new(),
+            past: None,
         };
         if let Readiness::Down(reason) = readiness {
             history.count(reason, mono_us);
@@ -68,11 +76,18 @@ impl ReadinessHistory {
     }
 
     fn count(&mut self, reason: DownReason, mono_us: u64) {
-        self.last_down = Some(LastDown {
+        let last_down = LastDown {
             reason,
             at_us: mono_us,
+        };
+        let past = self.past.get_or_insert_with(|| {
+            Box::new(Past {
+                last_down,
+                downs: BTreeMap::new(),
+            })
         });
-        let down = self.downs.entry(reason).or_default();
+        past.last_down = last_down;
+        let down = past.downs.entry(reason).or_default();
         down.count += 1;
         down.last_us = mono_us;
     }
@@ -97,11 +112,11 @@ impl ReadinessHistory {
 
     /// When it last went down, and why; stays after it has come back.
     pub fn last_down(&self) -> Option<LastDown> {
-        self.last_down
+        self.past.as_ref().map(|past| past.last_down)
     }
 
     /// How often it went down, by reason; reasons that never came up are left out.
     pub fn downs(&self) -> &BTreeMap<DownReason, DownCount> {
-        &self.downs
+        self.past.as_ref().map_or(&NEVER_DOWN, |past| &past.downs)
     }
 }

@@ -1,0 +1,43 @@
+//! Memory of the node's largest batch: given back once there is little to do.
+
+use super::Active;
+
+/// Time between two looks.
+const LOOK_US: u64 = 1_000_000;
+
+/// A node that closes fewer batches from one look to the next has time to allocate anew.
+const LITTLE: u64 = 1_000;
+
+/// Frames, events and the like for which memory is kept.
+const KEPT: usize = 64;
+
+/// When memory was last given back.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    looked_us: u64,
+    batches: u64,
+}
+
+impl Active {
+    /// Gives back what only a large batch needs, now and then.
+    pub(super) fn rest(&mut self, mono_us: u64) {
+        if mono_us < self.rest.looked_us + LOOK_US {
+            return;
+        }
+        let little = self.counters.batches - self.rest.batches < LITTLE;
+        self.rest = Rest {
+            looked_us: mono_us,
+            batches: self.counters.batches,
+        };
+        if little {
+            self.fx.give_back(KEPT);
+            self.frames.give_back(KEPT);
+            self.gate.give_back(KEPT);
+            self.departing.give_back(KEPT);
+            self.settling.shrink_to(KEPT);
+            self.events.shrink_to(KEPT);
+            self.dirty.shrink_to(KEPT);
+            self.put_off.shrink_to(KEPT);
+        }
+    }
+}
