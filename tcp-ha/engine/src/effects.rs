@@ -206,8 +206,10 @@ impl Effects {
         }
     }
 
-    /// Gives back memory for more than `kept` segments and events, where none waits.
+    /// Gives back memory for more than `kept` segments and events, where none waits, and that of
+    /// long segments.
     pub fn give_back(&mut self, kept: usize) {
+        self.spare.retain(|it| it.capacity() <= BUFFER_CAPACITY);
         self.spare.truncate(kept);
         self.spare.shrink_to(kept);
         self.segments.shrink_to(kept);

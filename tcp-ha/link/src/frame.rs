@@ -216,8 +216,9 @@ impl Frames {
         }
     }
 
-    /// Gives back memory for more than `kept` frames, where none waits.
+    /// Gives back memory for more than `kept` frames, where none waits, and that of long frames.
     pub fn give_back(&mut self, kept: usize) {
+        self.spare.retain(|it| it.capacity() <= FRAME_CAPACITY);
         self.spare.truncate(kept);
         self.spare.shrink_to(kept);
         self.queued.shrink_to(kept);

@@ -21,9 +21,9 @@ const STEP: Duration = Duration::from_millis(31);
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The epoch: congestion avoidance since the last loss. Not part of a checkpoint.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cubic {
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
     /// Segments acknowledged per segment of growth.
     pace: u32,
     computed: Option<(Instant, u32)>,
@@ -57,6 +57,7 @@ impl Cubic {
     /// True in the first second of an epoch.
     pub(super) fn is_fresh_after_loss(&self, now: Instant) -> bool {
         self.epoch
+            .as_ref()
             .is_some_and(|epoch| now.saturating_since(epoch.start) < FRESH)
     }
 
@@ -76,7 +77,9 @@ impl Cubic {
         rtt: Duration,
     ) -> u32 {
         let cwnd = state.cwnd;
-        let epoch = self.epoch.get_or_insert_with(|| Epoch::new(state, now));
+        let epoch = self
+            .epoch
+            .get_or_insert_with(|| Box::new(Epoch::new(state, now)));
         // RFC 9438 4.3: with every ACK, or a short round trip would be slower than Reno's.
         epoch.acked += acked;
         let step = (cwnd * RENO_EIGHTHS / 8).max(1);

@@ -9,7 +9,7 @@ const LOOK_US: u64 = 1_000_000;
 const LITTLE: u64 = 1_000;
 
 /// Frames, events and the like for which memory is kept.
-const KEPT: usize = 64;
+const KEPT: usize = 16;
 
 /// When memory was last given back.
 #[derive(Debug, Default)]
