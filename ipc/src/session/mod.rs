@@ -357,6 +357,11 @@ impl Session {
         &self.outgoing[self.written..]
     }
 
+    /// Gives back memory that holds nothing outgoing.
+    pub fn give_back(&mut self) {
+        self.outgoing.shrink_to_fit();
+    }
+
     /// The transport took `octets` of [`Session::outgoing`].
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! Memory of the node's largest batch: given back once there is little to do.
 
 use super::Active;
+use ipc::batch::BatchBuilder;
 
 /// Time between two looks.
 const LOOK_US: u64 = 1_000_000;
@@ -36,6 +37,12 @@ impl Active {
             self.departing.give_back(KEPT);
             self.settling.shrink_to(KEPT);
             self.events.shrink_to(KEPT);
+            if self.batch.is_empty() {
+                self.batch = BatchBuilder::new();
+            }
+            if let Some(link) = &mut self.standby {
+                link.session.give_back();
+            }
             self.dirty.shrink_to(KEPT);
             self.put_off.shrink_to(KEPT);
         }
