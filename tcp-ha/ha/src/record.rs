@@ -275,9 +275,14 @@ pub fn write_received<'a>(
     octet_record(batch, RECEIVED, id, offset, pieces);
 }
 
-/// Appends outbound octets that lie in two pieces.
-pub fn write_sent(batch: &mut BatchBuilder, id: ConnectionId, offset: u64, pieces: &[&[u8]]) {
-    octet_record(batch, SENT, id, offset, pieces.iter().copied());
+/// Appends outbound octets that lie in pieces.
+pub fn write_sent<'a>(
+    batch: &mut BatchBuilder,
+    id: ConnectionId,
+    offset: u64,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) {
+    octet_record(batch, SENT, id, offset, pieces);
 }
 
 fn body(batch: &mut BatchBuilder, kind: u16, value: &impl Serialize) {

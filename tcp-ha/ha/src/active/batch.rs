@@ -229,12 +229,14 @@ impl Active {
     /// Records outbound octets from `from` to the end of the send buffer.
     pub(super) fn record_sent(&mut self, id: ConnectionId, from: u64) {
         if let Ok((offset, pieces)) = self.engine.unacknowledged_from(id, from) {
-            let pieces: Vec<_> = pieces.collect();
-            let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
-            if octets > 0 {
-                self.counters.payload_octets += octets as u64;
-                record::write_sent(&mut self.batch, id, offset, &pieces);
+            let mut octets = 0;
+            let mut pieces = pieces
+                .inspect(|piece| octets += piece.len() as u64)
+                .peekable();
+            if pieces.peek().is_some() {
+                record::write_sent(&mut self.batch, id, offset, pieces);
             }
+            self.counters.payload_octets += octets;
         }
     }
 }
