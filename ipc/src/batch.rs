@@ -6,12 +6,17 @@
 //!
 //! What a record means is not known here; `kind` tells its reader.
 
+use bytes::Bytes;
 use core::fmt;
 
+use crate::frame;
 use crate::ids::Lsn;
 
 /// Octets before the first record.
 pub(crate) const HEADER_OCTETS: usize = 8 + 8 + 4;
+/// Where the batch begins in a builder's buffer, and its records: before it there is room for the header of a frame.
+const BATCH_AT: usize = frame::HEADER_OCTETS;
+const RECORDS_AT: usize = BATCH_AT + HEADER_OCTETS;
 /// Octets before a record's body.
 const RECORD_HEADER_OCTETS: usize = 2 + 4;
 
@@ -59,11 +64,12 @@ pub struct Record<'a> {
     pub body: &'a [u8],
 }
 
-/// Collects the records of a batch, in order, in one buffer.
+/// Collects the records of a batch, in order, in one buffer, which also has room for the headers of the batch and of a frame.
 #[derive(Clone, Debug, Default)]
 pub struct BatchBuilder {
     count: u32,
-    records: Vec<u8>,
+    /// Empty, or the headers' room and the records.
+    octets: Vec<u8>,
 }
 
 impl BatchBuilder {
@@ -78,19 +84,26 @@ impl BatchBuilder {
     /// # Panics
     /// When `write` shortens the buffer, or the body has 4 GiB.
     pub fn record(&mut self, kind: u16, write: impl FnOnce(&mut Vec<u8>)) {
-        self.records.extend_from_slice(&kind.to_le_bytes());
-        let length_at = self.records.len();
-        self.records.extend_from_slice(&[0; 4]);
-        let body_at = self.records.len();
-        write(&mut self.records);
-        let length = self
-            .records
+        self.make_room();
+        let octets = &mut self.octets;
+        octets.extend_from_slice(&kind.to_le_bytes());
+        let length_at = octets.len();
+        octets.extend_from_slice(&[0; 4]);
+        let body_at = octets.len();
+        write(octets);
+        let length = octets
             .len()
             .checked_sub(body_at)
             .expect("a record's writer only appends");
         let length = u32::try_from(length).expect("a record's body has less than 4 GiB");
-        self.records[length_at..body_at].copy_from_slice(&length.to_le_bytes());
+        octets[length_at..body_at].copy_from_slice(&length.to_le_bytes());
         self.count += 1;
+    }
+
+    fn make_room(&mut self) {
+        if self.octets.is_empty() {
+            self.octets.resize(RECORDS_AT, 0);
+        }
     }
 
     /// Whether it has no record.
@@ -108,29 +121,30 @@ impl BatchBuilder {
     /// Octets that the batch takes, its header included.
     #[must_use]
     pub fn octets(&self) -> usize {
-        HEADER_OCTETS + self.records.len()
+        self.octets.len().max(RECORDS_AT) - BATCH_AT
     }
 
     /// Forgets the records and keeps the buffer.
     pub fn clear(&mut self) {
         self.count = 0;
-        self.records.clear();
+        self.octets.clear();
     }
 
-    /// The header with this LSN and time, and the octets of the records.
-    pub(crate) fn parts(&self, lsn: Lsn, time_us: u64) -> ([u8; HEADER_OCTETS], &[u8]) {
-        let mut header = [0; HEADER_OCTETS];
+    /// The batch with this LSN and time; before it there is room for the header of a frame.
+    pub(crate) fn finish(&mut self, lsn: Lsn, time_us: u64) -> &mut Vec<u8> {
+        self.make_room();
+        let header = &mut self.octets[BATCH_AT..RECORDS_AT];
         header[..8].copy_from_slice(&lsn.0.to_le_bytes());
         header[8..16].copy_from_slice(&time_us.to_le_bytes());
         header[16..].copy_from_slice(&self.count.to_le_bytes());
-        (header, &self.records)
+        &mut self.octets
     }
 
     /// The whole batch as octets.
     #[must_use]
     pub fn to_bytes(&self, lsn: Lsn, time_us: u64) -> Vec<u8> {
-        let (header, records) = self.parts(lsn, time_us);
-        [&header, records].concat()
+        let mut whole = self.clone();
+        whole.finish(lsn, time_us).split_off(BATCH_AT)
     }
 }
 
@@ -238,13 +252,40 @@ fn split_record(octets: &[u8]) -> Option<(Record<'_>, &[u8])> {
 }
 
 /// A batch that was found well formed, with its octets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct OwnedBatch {
     lsn: Lsn,
     time_us: u64,
     count: u32,
-    octets: Vec<u8>,
+    octets: Octets,
 }
+
+#[derive(Clone, Debug)]
+enum Octets {
+    Own(Vec<u8>),
+    /// In memory of that many octets, of which others may hold pieces.
+    Shared {
+        octets: Bytes,
+        memory: usize,
+    },
+}
+
+impl Octets {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(octets) => octets,
+            Self::Shared { octets, .. } => octets,
+        }
+    }
+}
+
+impl PartialEq for OwnedBatch {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_batch() == other.as_batch()
+    }
+}
+
+impl Eq for OwnedBatch {}
 
 impl OwnedBatch {
     /// Reads a batch that takes all of `octets`. Every record is checked.
@@ -252,12 +293,24 @@ impl OwnedBatch {
     /// # Errors
     /// [`BatchError`], when they are not one batch exactly.
     pub fn parse(octets: Vec<u8>) -> Result<Self, BatchError> {
+        Self::read(Octets::Own(octets))
+    }
+
+    /// The same, in memory of `memory` octets that may be shared.
+    ///
+    /// # Errors
+    /// See [`OwnedBatch::parse`].
+    pub(crate) fn parse_shared(octets: Bytes, memory: usize) -> Result<Self, BatchError> {
+        Self::read(Octets::Shared { octets, memory })
+    }
+
+    fn read(octets: Octets) -> Result<Self, BatchError> {
         let Batch {
             lsn,
             time_us,
             count,
             ..
-        } = Batch::parse(&octets)?;
+        } = Batch::parse(octets.as_slice())?;
         Ok(Self {
             lsn,
             time_us,
@@ -266,10 +319,28 @@ impl OwnedBatch {
         })
     }
 
-    /// Its octets, for their memory.
+    /// Its octets, for their memory; none where others may hold pieces of it.
     #[must_use]
-    pub fn into_octets(self) -> Vec<u8> {
-        self.octets
+    pub fn into_octets(self) -> Option<Vec<u8>> {
+        match self.octets {
+            Octets::Own(octets) => Some(octets),
+            Octets::Shared { .. } => None,
+        }
+    }
+
+    /// `piece` to be kept for longer than the batch: in the batch's memory where that is not twice as much, otherwise copied. So what is
+    /// kept is never more than twice its octets.
+    ///
+    /// # Panics
+    /// When `piece` is not octets of this batch.
+    #[must_use]
+    pub fn keep(&self, piece: &[u8]) -> Bytes {
+        match &self.octets {
+            Octets::Shared { octets, memory } if piece.len() >= memory / 2 => {
+                octets.slice_ref(piece)
+            }
+            _ => Bytes::copy_from_slice(piece),
+        }
     }
 
     /// Its log sequence number.
@@ -297,7 +368,7 @@ impl OwnedBatch {
             lsn: self.lsn,
             time_us: self.time_us,
             count: self.count,
-            records: &self.octets[HEADER_OCTETS..],
+            records: &self.octets.as_slice()[HEADER_OCTETS..],
         }
     }
 }

@@ -9,6 +9,11 @@ use core::fmt;
 
 use crate::ids::{Epoch, Incarnation};
 
+mod decoder;
+
+pub use decoder::FrameDecoder;
+pub(crate) use decoder::LONG_OCTETS;
+
 /// First octets of every frame.
 pub const MAGIC: [u8; 4] = *b"tHAf";
 /// Version of the header described here.
@@ -123,79 +128,53 @@ impl core::error::Error for FrameError {}
 /// When the body is longer than [`BODY_OCTETS_MAX`].
 pub fn encode_into(header: &FrameHeader, parts: &[&[u8]], out: &mut Vec<u8>) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
+    let head = head(header, length);
+    out.reserve(HEADER_OCTETS + length);
+    out.extend_from_slice(&head);
+    out.extend_from_slice(&checksum(&head, parts));
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// Makes a frame of `octets`: its body stands behind room for the header, which is filled.
+///
+/// # Panics
+/// When the body is longer than [`BODY_OCTETS_MAX`], or there is no room.
+pub(crate) fn seal(header: &FrameHeader, octets: &mut [u8]) {
+    let (room, body) = octets.split_at_mut(HEADER_OCTETS);
+    let head = head(header, body.len());
+    room[..CHECKSUM_AT].copy_from_slice(&head);
+    room[CHECKSUM_AT..].copy_from_slice(&checksum(&head, &[body]));
+}
+
+/// What stands before the checksum.
+fn head(header: &FrameHeader, length: usize) -> [u8; CHECKSUM_AT] {
     assert!(
         length <= BODY_OCTETS_MAX,
         "a frame's body of {length} octets"
     );
-    let start = out.len();
-    out.reserve(HEADER_OCTETS + length);
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&[FORMAT, header.kind as u8]);
-    out.extend_from_slice(&header.flags.to_le_bytes());
-    out.extend_from_slice(&(length as u32).to_le_bytes());
-    out.extend_from_slice(&header.epoch.0.to_le_bytes());
-    out.extend_from_slice(&header.from.to_bytes());
-    out.extend_from_slice(&header.to.to_bytes());
+    let FrameHeader {
+        kind,
+        flags,
+        epoch,
+        from,
+        to,
+    } = header;
+    let mut head = [0; CHECKSUM_AT];
+    head[..4].copy_from_slice(&MAGIC);
+    head[4..6].copy_from_slice(&[FORMAT, *kind as u8]);
+    head[6..8].copy_from_slice(&flags.to_le_bytes());
+    head[8..12].copy_from_slice(&(length as u32).to_le_bytes());
+    head[12..20].copy_from_slice(&epoch.0.to_le_bytes());
+    head[20..36].copy_from_slice(&from.to_bytes());
+    head[36..].copy_from_slice(&to.to_bytes());
+    head
+}
+
+fn checksum(head: &[u8], parts: &[&[u8]]) -> [u8; 4] {
     let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&out[start..]);
+    checksum.update(head);
     parts.iter().for_each(|part| checksum.update(part));
-    out.extend_from_slice(&checksum.finalize().to_le_bytes());
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-}
-
-/// Cuts a stream of octets, given piece by piece, into frames. Holds at most one frame that is
-/// not whole, and what was given in one piece.
-#[derive(Debug, Default)]
-pub struct FrameDecoder {
-    octets: Vec<u8>,
-    start: usize,
-}
-
-impl FrameDecoder {
-    /// A decoder at the beginning of a stream.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The next octets of the stream.
-    pub fn feed(&mut self, octets: &[u8]) {
-        if self.start > 0 {
-            self.octets.drain(..self.start);
-            self.start = 0;
-        }
-        self.octets.extend_from_slice(octets);
-    }
-
-    /// The next frame; `None` until more octets come.
-    ///
-    /// # Errors
-    /// [`FrameError`]; every later call gives the same one.
-    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
-        let octets = &self.octets[self.start..];
-        let Some((header, length)) = parse_header(octets)? else {
-            return Ok(None);
-        };
-        let end = HEADER_OCTETS + length;
-        let Some(whole) = octets.get(..end) else {
-            return Ok(None);
-        };
-        let (head, body) = whole.split_at(HEADER_OCTETS);
-        let mut checksum = crc32fast::Hasher::new();
-        checksum.update(&head[..CHECKSUM_AT]);
-        checksum.update(body);
-        if head[CHECKSUM_AT..] != checksum.finalize().to_le_bytes() {
-            return Err(FrameError::BadChecksum);
-        }
-        self.start += end;
-        Ok(Some(Frame { header, body }))
-    }
-
-    /// Octets of a frame that is not whole yet.
-    #[must_use]
-    pub fn pending(&self) -> usize {
-        self.octets.len() - self.start
-    }
+    checksum.finalize().to_le_bytes()
 }
 
 /// The header and the body's length; `None` while the header is not whole. What can be told wrong

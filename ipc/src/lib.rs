@@ -29,6 +29,7 @@ pub mod frame;
 pub mod gate;
 pub mod heartbeat;
 pub mod ids;
+mod lending;
 pub mod liveness;
 pub mod log;
 pub mod refusal;

@@ -102,12 +102,12 @@ impl Clock {
 
 /// Applies and acknowledges until the active is gone.
 fn stand_by(mut standby: Standby, mut line: Box<dyn Transport>, clock: Clock) -> io::Result<()> {
-    let (mut buffer, mut events) = (vec![0; BUFFER_OCTETS], Vec::new());
+    let mut events = Vec::new();
     loop {
-        match line.read(&mut buffer) {
+        match line.read(standby.ipc_room()) {
             Ok(0) => return Ok(()),
             Ok(read) => {
-                let applied = standby.ipc_received(clock.now_us(), &buffer[..read]);
+                let applied = standby.ipc_filled(clock.now_us(), read);
                 applied.map_err(|end| io::Error::other(format!("the standby ended: {end}")))?;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => rest(line.as_ref(), REST_US)?,

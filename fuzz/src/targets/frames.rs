@@ -267,7 +267,7 @@ fn drive(mut session: Session, stream: &[u8]) {
                     session.set_epoch(epoch);
                 }
                 SessionEvent::Established { .. } => {
-                    session.send_batch(sent, turn, &BatchBuilder::new());
+                    session.send_batch(sent, turn, &mut BatchBuilder::new());
                 }
                 _ => {}
             }
@@ -279,7 +279,7 @@ fn drive(mut session: Session, stream: &[u8]) {
         }
         if session.is_established() && turn % 2 == 0 {
             sent = sent.next();
-            session.send_batch(sent, turn, &BatchBuilder::new());
+            session.send_batch(sent, turn, &mut BatchBuilder::new());
         }
         let outgoing = session.outgoing().len();
         session.advance(outgoing / 2);

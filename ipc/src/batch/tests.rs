@@ -76,6 +76,33 @@ fn the_last_lsn_is_refused_since_none_can_follow() {
     assert_eq!(Batch::parse(&octets), Err(BatchError::LastLsn));
 }
 
+#[test]
+fn what_is_kept_pins_at_most_twice_as_much() {
+    let octets = built(&[(1, vec![1; 60]), (2, vec![2; 10])]).to_bytes(Lsn(1), 0);
+    let memory = octets.len();
+    let shared = Bytes::from(octets);
+    let batch = OwnedBatch::parse_shared(shared.clone(), memory).unwrap();
+    let kept: Vec<_> = batch.records().map(|it| batch.keep(it.body)).collect();
+    assert!(kept[0] == [1; 60][..] && kept[1] == [2; 10][..]);
+    let lies_in = |piece: &Bytes| shared.as_ptr_range().contains(&piece.as_ptr());
+    assert_eq!(kept.iter().map(lies_in).collect::<Vec<_>>(), [true, false]);
+    let roomy = OwnedBatch::parse_shared(shared.clone(), 4 * memory).unwrap();
+    let long = roomy.records().next().unwrap();
+    assert!(
+        !lies_in(&roomy.keep(long.body)),
+        "the memory is larger than the batch"
+    );
+}
+
+#[test]
+fn a_finished_batch_has_room_for_a_header_before_it() {
+    let mut builder = built(&[(1, vec![5, 6])]);
+    let whole = builder.to_bytes(Lsn(3), 4);
+    let finished = builder.finish(Lsn(3), 4);
+    assert_eq!(finished[frame::HEADER_OCTETS..], whole);
+    assert_eq!(builder.octets(), whole.len());
+}
+
 proptest! {
     #[test]
     fn records_come_back_in_order(

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::lending::Lender;
 
 fn header(kind: FrameKind) -> FrameHeader {
     FrameHeader {
@@ -129,7 +130,99 @@ fn an_error_stays() {
     assert_eq!(decoder.next_frame(), Err(FrameError::BadMagic));
 }
 
+/// Writes as much of `stream` as there is room for, but no more than `most`.
+fn write_into(
+    decoder: &mut FrameDecoder,
+    lender: &mut Lender,
+    stream: &mut &[u8],
+    most: usize,
+) -> usize {
+    let room = decoder.room(lender);
+    let octets = room.len().min(stream.len()).min(most);
+    room[..octets].copy_from_slice(&stream[..octets]);
+    *stream = &stream[octets..];
+    decoder.filled(octets);
+    octets
+}
+
+#[test]
+fn a_long_frame_is_read_to_its_end_and_the_next_header() {
+    let long = encoded(FrameKind::Batch, &[7; 2 * LONG_OCTETS]);
+    let stream = [&long[..], &long, &long].concat();
+    let (mut rest, mut decoder) = (&stream[..], FrameDecoder::new());
+    let mut lender = Lender::default();
+    write_into(&mut decoder, &mut lender, &mut rest, HEADER_OCTETS);
+    for _ in 0..2 {
+        assert_eq!(
+            write_into(&mut decoder, &mut lender, &mut rest, usize::MAX),
+            long.len()
+        );
+        assert!(decoder.next_frame().unwrap().is_some());
+        assert_eq!(decoder.pending(), HEADER_OCTETS);
+    }
+    write_into(&mut decoder, &mut lender, &mut rest, usize::MAX);
+    assert!(decoder.next_frame().unwrap().is_some());
+    assert_eq!((decoder.pending(), rest.len()), (0, 0));
+}
+
+#[test]
+fn room_is_no_more_than_a_frame_may_take() {
+    let longest = encoded(FrameKind::Batch, &vec![0; BODY_OCTETS_MAX]);
+    let (mut decoder, mut lender) = (FrameDecoder::new(), Lender::default());
+    for octet in &longest {
+        let room = decoder.room(&mut lender);
+        assert!((1..=longest.len() + HEADER_OCTETS).contains(&room.len()));
+        room[0] = *octet;
+        decoder.filled(1);
+    }
+    assert!(decoder.next_frame().unwrap().is_some());
+}
+
+#[test]
+fn a_body_that_is_taken_leaves_the_rest_of_the_stream() {
+    let (first, second) = (
+        encoded(FrameKind::Batch, b"first"),
+        encoded(FrameKind::Ack, b"2"),
+    );
+    let (mut decoder, mut lender) = (FrameDecoder::new(), Lender::default());
+    decoder.feed(&[&first[..], &second[..20]].concat());
+    assert!(decoder.next_frame().unwrap().is_some());
+    let (body, memory) = decoder.take_body(&mut lender);
+    decoder.feed(&second[20..]);
+    assert_eq!(decoder.next_frame().unwrap().unwrap().body, b"2");
+    assert!(&body[..] == b"first" && memory >= first.len() + 20);
+}
+
 proptest! {
+    #[test]
+    fn octets_that_are_read_into_the_room_give_the_same_frames(
+        lengths in proptest::collection::vec(
+            prop_oneof![0..60_usize, LONG_OCTETS - 200..LONG_OCTETS + 200], 1..6),
+        most in prop_oneof![1_000..5_000_usize, Just(usize::MAX)],
+        takes in any::<bool>(),
+    ) {
+        let bodies: Vec<Vec<u8>> =
+            lengths.iter().map(|octets| (0..*octets).map(|at| (at % 251) as u8).collect()).collect();
+        let stream: Vec<u8> =
+            bodies.iter().flat_map(|body| encoded(FrameKind::Batch, body)).collect();
+        let (mut rest, mut decoder, mut lender) =
+            (&stream[..], FrameDecoder::new(), Lender::default());
+        let mut came = Vec::new();
+        while !rest.is_empty() {
+            write_into(&mut decoder, &mut lender, &mut rest, most);
+            while let Some(frame) = decoder.next_frame().unwrap() {
+                let body = frame.body.to_vec();
+                if takes {
+                    let (taken, _) = decoder.take_body(&mut lender);
+                    prop_assert_eq!(&taken[..], &body[..]);
+                }
+                came.push(body);
+            }
+        }
+        prop_assert_eq!(came, bodies);
+        prop_assert_eq!(decoder.pending(), 0);
+    }
+
     #[test]
     fn garbage_never_panics(pieces in proptest::collection::vec(
         proptest::collection::vec(any::<u8>(), 0..100), 0..5)) {

@@ -17,6 +17,7 @@ use crate::frame::{
     self, BODY_OCTETS_MAX, FLAG_MORE, Frame, FrameDecoder, FrameError, FrameHeader, FrameKind,
 };
 use crate::ids::{Epoch, Incarnation, Lsn};
+use crate::lending::Lender;
 use crate::schema::{Ack, Control, Heartbeat, Hello, RefuseReason, Version, Versions, v1};
 
 mod receive;
@@ -165,6 +166,8 @@ pub struct Session {
     decoder: FrameDecoder,
     /// Octets of a batch whose frames have not all come.
     partial: Vec<u8>,
+    /// Memory of long batches.
+    lender: Lender,
     /// LSN of the last batch received.
     received: Option<Lsn>,
     last_sent: Option<Lsn>,
@@ -211,6 +214,7 @@ impl Session {
             state,
             decoder: FrameDecoder::new(),
             partial: Vec::new(),
+            lender: Lender::default(),
             received: None,
             last_sent: None,
             acknowledged: Lsn::ZERO,
@@ -231,11 +235,18 @@ impl Session {
 
     /// Takes back a batch that was dealt with, for its memory.
     pub fn recycle(&mut self, batch: OwnedBatch) {
-        let mut octets = batch.into_octets();
-        if self.partial.is_empty() && octets.capacity() <= KEPT_OCTETS {
+        if let Some(mut octets) = batch.into_octets()
+            && self.partial.is_empty()
+            && octets.capacity() <= KEPT_OCTETS
+        {
             octets.clear();
             self.partial = octets;
         }
+    }
+
+    /// Gives back memory that batches were in and nothing is in now. Call it about once a second.
+    pub fn rest(&mut self) {
+        self.lender.rest();
     }
 
     /// Later frames carry this epoch, frames of older ones are refused, and acknowledgements
@@ -277,31 +288,44 @@ impl Session {
         self.remote
     }
 
-    /// Queues a batch. LSNs follow each other without a gap within a session.
+    /// Queues a batch, and leaves its builder empty. LSNs follow each other without a gap within a session.
     ///
     /// # Panics
     /// When `lsn` does not follow the one before, or the batch has more than
     /// [`BATCH_OCTETS_MAX`] octets.
-    pub fn send_batch(&mut self, lsn: Lsn, time_us: u64, batch: &BatchBuilder) {
-        if !self.may_send() {
+    pub fn send_batch(&mut self, lsn: Lsn, time_us: u64, batch: &mut BatchBuilder) {
+        if self.may_send() {
+            if let Some(last) = self.last_sent {
+                assert_eq!(lsn, last.next(), "batches of a session follow each other");
+            }
+            assert!(
+                batch.octets() <= BATCH_OCTETS_MAX,
+                "batch of {} octets",
+                batch.octets()
+            );
+            self.last_sent = Some(lsn);
+            self.queue_batch(batch.finish(lsn, time_us));
+        }
+        batch.clear();
+    }
+
+    /// `octets` are a batch behind room for a frame's header. Where nothing else waits they become what is outgoing, as they are.
+    fn queue_batch(&mut self, octets: &mut Vec<u8>) {
+        let mut rest = &octets[frame::HEADER_OCTETS..];
+        if rest.len() <= BODY_OCTETS_MAX && self.outgoing.is_empty() {
+            frame::seal(&self.header(FrameKind::Batch, 0), octets);
+            std::mem::swap(octets, &mut self.outgoing);
+            self.counters.frames_out += 1;
             return;
         }
-        if let Some(last) = self.last_sent {
-            assert_eq!(lsn, last.next(), "batches of a session follow each other");
-        }
-        assert!(
-            batch.octets() <= BATCH_OCTETS_MAX,
-            "batch of {} octets",
-            batch.octets()
-        );
-        self.last_sent = Some(lsn);
-        let (header, records) = batch.parts(lsn, time_us);
-        let (first, mut rest) = records.split_at(records.len().min(BODY_OCTETS_MAX - header.len()));
-        self.queue(FrameKind::Batch, more(rest), &[&header, first]);
-        while !rest.is_empty() {
+        loop {
             let (part, later) = rest.split_at(rest.len().min(BODY_OCTETS_MAX));
             rest = later;
-            self.queue(FrameKind::Batch, more(rest), &[part]);
+            let flags = if rest.is_empty() { 0 } else { FLAG_MORE };
+            self.queue(FrameKind::Batch, flags, &[part]);
+            if rest.is_empty() {
+                return;
+            }
         }
     }
 
@@ -422,23 +446,22 @@ impl Session {
     }
 
     fn queue(&mut self, kind: FrameKind, flags: u16, parts: &[&[u8]]) {
+        frame::encode_into(&self.header(kind, flags), parts, &mut self.outgoing);
+        self.counters.frames_out += 1;
+    }
+
+    fn header(&self, kind: FrameKind, flags: u16) -> FrameHeader {
         let to = self
             .remote
             .expect("nothing is sent before the other side is known");
-        let header = FrameHeader {
+        FrameHeader {
             kind,
             flags,
             epoch: self.epoch,
             from: self.local.incarnation,
             to,
-        };
-        frame::encode_into(&header, parts, &mut self.outgoing);
-        self.counters.frames_out += 1;
+        }
     }
-}
-
-fn more(rest: &[u8]) -> u16 {
-    if rest.is_empty() { 0 } else { FLAG_MORE }
 }
 
 #[cfg(test)]

@@ -3,8 +3,17 @@
 use super::{
     Ack, BATCH_OCTETS_MAX, BatchError, Control, Epoch, FLAG_MORE, Frame, FrameDecoder, FrameHeader,
     FrameKind, Heartbeat, Hello, Lsn, OwnedBatch, RefuseReason, Session, SessionError,
-    SessionEvent, State, Version, batch, codec,
+    SessionEvent, State, Version, batch, codec, frame,
 };
+
+/// What became of a frame's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// It was read.
+    Read,
+    /// It is a whole batch that is wanted with its memory.
+    Wanted,
+}
 
 impl Session {
     /// Takes octets from the transport; events follow from [`Session::poll`].
@@ -17,35 +26,59 @@ impl Session {
         if self.state == State::Ended {
             return Err(SessionError::Ended);
         }
-        self.counters.octets_in += octets.len() as u64;
-        // Frames borrow the decoder while the session changes.
-        let mut decoder = std::mem::take(&mut self.decoder);
-        let fed = self.feed_decoder(&mut decoder, octets);
-        self.decoder = decoder;
-        if fed.is_err() {
-            self.state = State::Ended;
-        }
-        fed
+        self.decoder.feed(octets);
+        self.take_in(octets.len())
     }
 
-    fn feed_decoder(
-        &mut self,
-        decoder: &mut FrameDecoder,
-        octets: &[u8],
-    ) -> Result<(), SessionError> {
-        decoder.feed(octets);
+    /// Where the transport may write the next octets; then call [`Session::filled`]. Together they are [`Session::feed`] without a copy.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.decoder.room(&mut self.lender)
+    }
+
+    /// So many octets were written into the [`Session::room`].
+    ///
+    /// # Errors
+    /// As of [`Session::feed`].
+    ///
+    /// # Panics
+    /// When there was less room.
+    pub fn filled(&mut self, octets: usize) -> Result<(), SessionError> {
+        if self.state == State::Ended {
+            return Err(SessionError::Ended);
+        }
+        self.decoder.filled(octets);
+        self.take_in(octets)
+    }
+
+    fn take_in(&mut self, octets: usize) -> Result<(), SessionError> {
+        self.counters.octets_in += octets as u64;
+        // Frames borrow the decoder while the session changes.
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let received = self.receive_all(&mut decoder);
+        self.decoder = decoder;
+        if received.is_err() {
+            self.state = State::Ended;
+        }
+        received
+    }
+
+    fn receive_all(&mut self, decoder: &mut FrameDecoder) -> Result<(), SessionError> {
         while self.state != State::Ended {
             let Some(frame) = decoder.next_frame().map_err(SessionError::Frame)? else {
                 break;
             };
-            self.receive(frame)?;
+            if self.receive(frame)? == Body::Wanted {
+                let (octets, memory) = decoder.take_body(&mut self.lender);
+                let batch = OwnedBatch::parse_shared(octets, memory);
+                self.receive_batch(batch.map_err(SessionError::Batch)?)?;
+            }
         }
         Ok(())
     }
 
-    fn receive(&mut self, frame: Frame<'_>) -> Result<(), SessionError> {
+    fn receive(&mut self, frame: Frame<'_>) -> Result<Body, SessionError> {
         let Frame { header, body } = frame;
-        match self.state {
+        let received = match self.state {
             State::Initiated => match header.kind {
                 FrameKind::Hello => self.receive_hello(&header, body),
                 FrameKind::Refuse => self.receive_refuse(body),
@@ -55,9 +88,10 @@ impl Session {
                 FrameKind::Hello => self.receive_hello(&header, body),
                 kind => Err(SessionError::Unexpected(kind)),
             },
-            State::Established { .. } => self.receive_established(&header, body),
+            State::Established { .. } => return self.receive_established(&header, body),
             State::Ended => Err(SessionError::Ended),
-        }
+        };
+        received.map(|()| Body::Read)
     }
 
     fn receive_hello(&mut self, header: &FrameHeader, body: &[u8]) -> Result<(), SessionError> {
@@ -132,21 +166,31 @@ impl Session {
         &mut self,
         header: &FrameHeader,
         body: &[u8],
-    ) -> Result<(), SessionError> {
+    ) -> Result<Body, SessionError> {
         if Some(header.from) != self.remote || header.to != self.local.incarnation {
             self.counters.refused_incarnation += 1;
-            return Ok(());
+            return Ok(Body::Read);
         }
         if header.epoch < self.epoch {
             self.counters.refused_old_epoch += 1;
-            return Ok(());
+            return Ok(Body::Read);
         }
         self.counters.frames_in += 1;
         if header.epoch > self.epoch {
             self.tell_newer(header.epoch);
         }
+        let more = header.flags & FLAG_MORE != 0;
+        if header.kind == FrameKind::Batch {
+            if !more && self.partial.is_empty() && body.len() >= frame::LONG_OCTETS {
+                return Ok(Body::Wanted);
+            }
+            return self.receive_part(more, body).map(|()| Body::Read);
+        }
+        self.receive_message(header, body).map(|()| Body::Read)
+    }
+
+    fn receive_message(&mut self, header: &FrameHeader, body: &[u8]) -> Result<(), SessionError> {
         match header.kind {
-            FrameKind::Batch => self.receive_part(header.flags & FLAG_MORE != 0, body),
             FrameKind::Ack => self.receive_ack(header, message(header.kind, body)?),
             FrameKind::Heartbeat => {
                 let Heartbeat {
@@ -169,7 +213,9 @@ impl Session {
             }
             // The other side has looked at our Hello after we had accepted its own.
             FrameKind::Refuse if self.is_fresh() => self.receive_refuse(body),
-            kind @ (FrameKind::Hello | FrameKind::Refuse) => Err(SessionError::Unexpected(kind)),
+            kind @ (FrameKind::Hello | FrameKind::Refuse | FrameKind::Batch) => {
+                Err(SessionError::Unexpected(kind))
+            }
         }
     }
 
@@ -211,7 +257,16 @@ impl Session {
             return Ok(());
         }
         let octets = std::mem::take(&mut self.partial);
-        let batch = OwnedBatch::parse(octets).map_err(SessionError::Batch)?;
+        let batch = if octets.len() < frame::LONG_OCTETS {
+            OwnedBatch::parse(octets)
+        } else {
+            let memory = octets.capacity();
+            OwnedBatch::parse_shared(self.lender.lend(octets), memory)
+        };
+        self.receive_batch(batch.map_err(SessionError::Batch)?)
+    }
+
+    fn receive_batch(&mut self, batch: OwnedBatch) -> Result<(), SessionError> {
         let came = batch.lsn();
         if let Some(expected) = self
             .received

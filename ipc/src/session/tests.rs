@@ -298,8 +298,8 @@ fn framed<T: serde::Serialize>(
 #[test]
 fn batches_arrive_and_are_acknowledged() {
     let [mut standby, mut active] = established();
-    active.send_batch(Lsn(1), 100, &batch(&[b"one", b"two"]));
-    active.send_batch(Lsn(2), 200, &batch(&[]));
+    active.send_batch(Lsn(1), 100, &mut batch(&[b"one", b"two"]));
+    active.send_batch(Lsn(2), 200, &mut batch(&[]));
     carry(&mut active, &mut standby).unwrap();
     let came = events(&mut standby);
     let [SessionEvent::Batch(first), SessionEvent::Batch(second)] = came.as_slice() else {
@@ -329,7 +329,7 @@ fn a_batch_of_many_frames_comes_as_a_whole() {
     let long: Vec<u8> = (0..3 * BODY_OCTETS_MAX)
         .map(|at| (at % 251) as u8)
         .collect();
-    active.send_batch(Lsn(9), 1, &batch(&[&long]));
+    active.send_batch(Lsn(9), 1, &mut batch(&[&long]));
     assert_eq!(active.counters().frames_out, 1 + 4);
     let octets = active.outgoing().to_vec();
     let (most, last) = octets.split_at(octets.len() - 1);
@@ -344,6 +344,49 @@ fn a_batch_of_many_frames_comes_as_a_whole() {
         panic!()
     };
     assert!(came.records().map(|record| record.body).eq([&long[..]]));
+}
+
+#[test]
+fn a_batch_leaves_its_builder_empty_and_looks_the_same_behind_others() {
+    let [_, mut active] = established();
+    let mut builder = batch(&[b"one", b"two"]);
+    active.send_batch(Lsn(1), 100, &mut builder);
+    assert!(builder.is_empty() && builder.octets() == BatchBuilder::new().octets());
+    let alone = active.outgoing().to_vec();
+    active.send_batch(Lsn(2), 100, &mut batch(&[b"one", b"two"]));
+    let both = active.outgoing();
+    assert_eq!(both[..alone.len()], alone);
+    // The LSN and the checksum differ.
+    let (first, second) = both.split_at(alone.len());
+    let differing = first.iter().zip(second).filter(|(a, b)| a != b).count();
+    assert!(differing <= 5 && second.len() == first.len());
+}
+
+#[test]
+fn long_batches_come_in_memory_that_is_used_again() {
+    let [mut standby, mut active] = established();
+    let long = vec![7; 2 * frame::LONG_OCTETS];
+    let mut seen = Vec::new();
+    for lsn in 1..=20 {
+        active.send_batch(Lsn(lsn), 0, &mut batch(&[&long, b"short"]));
+        while !active.outgoing().is_empty() {
+            let (room, octets) = (standby.room(), active.outgoing());
+            let moved = room.len().min(octets.len());
+            room[..moved].copy_from_slice(&octets[..moved]);
+            active.advance(moved);
+            standby.filled(moved).unwrap();
+        }
+        let Some(SessionEvent::Batch(came)) = standby.poll() else {
+            panic!("no batch {lsn}");
+        };
+        let kept: Vec<_> = came.records().map(|it| came.keep(it.body)).collect();
+        assert!(kept[0] == long && &kept[1][..] == b"short");
+        seen.push(kept[0].as_ptr());
+        standby.recycle(came);
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert!(seen.len() <= 3, "{} buffers", seen.len());
 }
 
 #[test]
@@ -372,7 +415,7 @@ fn a_batch_that_never_ends_is_an_error() {
 #[test]
 fn a_gap_between_batches_is_an_error() {
     let [mut standby, mut active] = established();
-    active.send_batch(Lsn(4), 0, &batch(&[]));
+    active.send_batch(Lsn(4), 0, &mut batch(&[]));
     carry(&mut active, &mut standby).unwrap();
     let mut skipped = Vec::new();
     let header = FrameHeader {
@@ -394,7 +437,7 @@ fn a_gap_between_batches_is_an_error() {
 #[test]
 fn an_acknowledgement_of_what_was_not_sent_is_an_error() {
     let [mut standby, mut active] = established();
-    active.send_batch(Lsn(1), 0, &batch(&[]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[]));
     standby.send_ack(Lsn(2));
     let never = SessionError::NeverSent {
         lsn: Lsn(2),
@@ -407,7 +450,7 @@ fn an_acknowledgement_of_what_was_not_sent_is_an_error() {
 #[test]
 fn acknowledgements_count_in_our_epoch_only() {
     let [mut standby, mut active] = established();
-    active.send_batch(Lsn(1), 0, &batch(&[]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[]));
     active.set_epoch(Epoch(4));
     standby.send_ack(Lsn(1));
     carry(&mut standby, &mut active).unwrap();
@@ -440,7 +483,7 @@ fn acknowledgements_count_in_our_epoch_only() {
 fn frames_of_an_active_that_was_overtaken_are_refused() {
     let [mut standby, mut active] = established();
     standby.set_epoch(Epoch(4));
-    active.send_batch(Lsn(1), 0, &batch(&[b"late"]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[b"late"]));
     active.send_heartbeat(Lsn(1), 5);
     active.send_control(Control::CaughtUp { lsn: Lsn(1) });
     carry(&mut active, &mut standby).unwrap();
@@ -464,7 +507,7 @@ fn a_newer_epoch_of_the_active_comes_with_its_frames() {
 #[test]
 fn the_rest_of_a_batch_of_an_old_epoch_does_not_mix_with_the_next() {
     let [mut standby, mut active] = established();
-    active.send_batch(Lsn(1), 0, &batch(&[&vec![1; 2 * BODY_OCTETS_MAX]]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[&vec![1; 2 * BODY_OCTETS_MAX]]));
     let old = active.outgoing().to_vec();
     let (first, rest) = old.split_at(frame::HEADER_OCTETS + BODY_OCTETS_MAX);
     standby.feed(first).unwrap();
@@ -472,7 +515,7 @@ fn the_rest_of_a_batch_of_an_old_epoch_does_not_mix_with_the_next() {
     standby.feed(rest).unwrap();
     active.advance(old.len());
     active.set_epoch(Epoch(4));
-    active.send_batch(Lsn(2), 0, &batch(&[b"whole"]));
+    active.send_batch(Lsn(2), 0, &mut batch(&[b"whole"]));
     carry(&mut active, &mut standby).unwrap();
     let came = events(&mut standby);
     let [SessionEvent::Batch(batch)] = came.as_slice() else {
@@ -484,7 +527,7 @@ fn the_rest_of_a_batch_of_an_old_epoch_does_not_mix_with_the_next() {
 #[test]
 fn frames_of_another_incarnation_are_refused_and_counted() {
     let [_, mut active] = established();
-    active.send_batch(Lsn(1), 0, &batch(&[]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[]));
     active
         .feed(&framed(FrameKind::Ack, 3, OTHER, &Ack { lsn: Lsn(1) }))
         .unwrap();
@@ -520,7 +563,7 @@ fn a_heartbeat_answers_the_last_one_heard() {
 #[test]
 fn nothing_is_sent_before_both_have_accepted() {
     let mut active = Session::respond(identity(ACTIVE), Epoch(3));
-    active.send_batch(Lsn(1), 0, &batch(&[b"secret"]));
+    active.send_batch(Lsn(1), 0, &mut batch(&[b"secret"]));
     active.send_heartbeat(Lsn(1), 0);
     assert_eq!(active.outgoing(), b"");
     assert_eq!(active.counters().unsent, 2);
@@ -560,7 +603,7 @@ fn a_long_reason_is_cut_and_arrives() {
 fn outgoing_octets_are_taken_piece_by_piece() {
     let [mut standby, mut active] = established();
     for lsn in 1..=50 {
-        active.send_batch(Lsn(lsn), 0, &batch(&[b"some octets"]));
+        active.send_batch(Lsn(lsn), 0, &mut batch(&[b"some octets"]));
         let octets = active.outgoing().to_vec();
         let piece = &octets[..octets.len().min(37)];
         standby.feed(piece).unwrap();

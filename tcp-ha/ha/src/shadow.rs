@@ -260,6 +260,19 @@ impl Shadow {
         record: Record<'_>,
         events: &mut Vec<NodeEvent>,
     ) -> Result<(), ShadowError> {
+        self.apply_keeping(record, Bytes::copy_from_slice, events)
+    }
+
+    /// The same; `keep` makes of octets of the record what is held of them.
+    ///
+    /// # Errors
+    /// See [`apply`](Self::apply).
+    pub fn apply_keeping(
+        &mut self,
+        record: Record<'_>,
+        keep: impl Fn(&[u8]) -> Bytes,
+        events: &mut Vec<NodeEvent>,
+    ) -> Result<(), ShadowError> {
         match record {
             Record::Shared(shared) => {
                 bounded_id(ConnectionId(shared.next_id))?;
@@ -282,14 +295,14 @@ impl Shadow {
                     events.push(NodeEvent::ReplicaClosed { id });
                 }
             }
-            Record::Received { id, offset, octets } => self.received(id, offset, octets)?,
-            Record::Sent { id, offset, octets } => self.sent(id, offset, octets, events)?,
+            Record::Received { id, offset, octets } => self.received(id, offset, keep(octets))?,
+            Record::Sent { id, offset, octets } => self.sent(id, offset, keep(octets), events)?,
             Record::Application { id, octets } => {
                 // What came before this record is dealt with before it.
                 self.end_batch(events)?;
                 events.push(NodeEvent::ReplicaRecord {
                     id,
-                    data: Bytes::copy_from_slice(octets),
+                    data: keep(octets),
                 });
             }
             Record::Readiness {
@@ -308,7 +321,7 @@ impl Shadow {
                 self.end_batch(events)?;
                 events.push(NodeEvent::ReplicaAudit {
                     id,
-                    data: Bytes::copy_from_slice(octets),
+                    data: keep(octets),
                 });
             }
             #[cfg(feature = "schema-v2")]
@@ -407,7 +420,7 @@ impl Shadow {
         &mut self,
         id: ConnectionId,
         offset: u64,
-        octets: &[u8],
+        octets: Bytes,
     ) -> Result<(), ShadowError> {
         self.touched.push(id);
         let octets_max = self.bounds.octets;
@@ -425,7 +438,7 @@ impl Shadow {
                 offset,
             });
         }
-        connection.received.push(Bytes::copy_from_slice(octets));
+        connection.received.push(octets);
         if connection.received.len() > octets_max {
             return Err(ShadowError::TooMuch("received octets"));
         }
@@ -436,7 +449,7 @@ impl Shadow {
         &mut self,
         id: ConnectionId,
         offset: u64,
-        octets: &[u8],
+        data: Bytes,
         events: &mut Vec<NodeEvent>,
     ) -> Result<(), ShadowError> {
         self.touched.push(id);
@@ -451,10 +464,9 @@ impl Shadow {
                 offset,
             });
         }
-        let data = Bytes::copy_from_slice(octets);
-        if planted!(OctetFlippedInShadow) && !octets.is_empty() {
-            let mut spoiled = octets.to_vec();
-            spoiled[octets.len() / 2] ^= 1;
+        if planted!(OctetFlippedInShadow) && !data.is_empty() {
+            let mut spoiled = data.to_vec();
+            spoiled[data.len() / 2] ^= 1;
             connection.sent.push(spoiled.into());
         } else {
             connection.sent.push(data.clone());

@@ -13,7 +13,7 @@ use ipc::refusal::SessionRefusals;
 use ipc::register::{CasError, Register, Tenure};
 use ipc::schema::Version;
 use ipc::schema::v1::{Control, ResignCause};
-use ipc::session::{LocalIdentity, Session, SessionEvent};
+use ipc::session::{LocalIdentity, Session, SessionError, SessionEvent};
 use ipc::{Epoch, Incarnation, Lsn, OwnedBatch};
 use std::sync::Arc;
 use tcp_ha_engine::{Config, ConnectionId};
@@ -144,8 +144,26 @@ impl Standby {
     /// # Errors
     /// The role ends.
     pub fn ipc_received(&mut self, mono_us: u64, octets: &[u8]) -> Result<(), StandbyEnd> {
-        self.detector.heard(mono_us);
         let fed = self.session.feed(octets);
+        self.take_in(mono_us, fed)
+    }
+
+    /// Where octets of the active may be written, of which [`ipc_filled`](Self::ipc_filled) then tells.
+    pub fn ipc_room(&mut self) -> &mut [u8] {
+        self.session.room()
+    }
+
+    /// The same as [`ipc_received`](Self::ipc_received), for octets that were written into [`ipc_room`](Self::ipc_room).
+    ///
+    /// # Errors
+    /// The role ends.
+    pub fn ipc_filled(&mut self, mono_us: u64, octets: usize) -> Result<(), StandbyEnd> {
+        let fed = self.session.filled(octets);
+        self.take_in(mono_us, fed)
+    }
+
+    fn take_in(&mut self, mono_us: u64, fed: Result<(), SessionError>) -> Result<(), StandbyEnd> {
+        self.detector.heard(mono_us);
         let before = self.applied;
         while let Some(event) = self.session.poll() {
             self.ipc_event(mono_us, event)?;
@@ -232,19 +250,26 @@ impl Standby {
     fn apply_records(&mut self, mono_us: u64, batch: &OwnedBatch) -> Result<(), StandbyEnd> {
         self.clock.learn(batch.time_us(), mono_us);
         for record in batch.records() {
-            self.apply_record(record.kind, record.body)?;
+            self.apply_record(batch, record.kind, record.body)?;
         }
         let ended = self.shadow.end_batch(&mut self.events);
         ended.map_err(|error| self.contradict(&error))
     }
 
-    fn apply_record(&mut self, kind: u16, body: &[u8]) -> Result<(), StandbyEnd> {
+    fn apply_record(
+        &mut self,
+        batch: &OwnedBatch,
+        kind: u16,
+        body: &[u8],
+    ) -> Result<(), StandbyEnd> {
         let version = self.version();
         let shadow = &mut self.shadow;
         let applied = match record::parse_delta(version, kind, body) {
             Ok(Some(delta)) => shadow.apply_delta(&delta),
             Ok(None) => match record::parse_as(version, kind, body) {
-                Ok(record) => shadow.apply(record, &mut self.events),
+                Ok(record) => {
+                    shadow.apply_keeping(record, |octets| batch.keep(octets), &mut self.events)
+                }
                 Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
             },
             Err(error) => return Err(self.refuse(ResignCause::Record, error.to_string())),
@@ -277,6 +302,7 @@ impl Standby {
         if mono_us >= self.rested_us + REST_US {
             self.rested_us = mono_us;
             self.shadow.rest();
+            self.session.rest();
         }
         match self.detector.checked(mono_us) {
             // Who is not paired may not take over, and gives a busy active time.

@@ -66,7 +66,7 @@ impl Active {
             Ok(lsn) if attached => {
                 let time_us = self.clock.now(mono_us).as_micros();
                 if let Some(link) = &mut self.standby {
-                    link.send_batch(mono_us, lsn, time_us, &self.batch);
+                    link.send_batch(mono_us, lsn, time_us, &mut self.batch);
                 }
                 self.note_appended(lsn);
             }

@@ -40,7 +40,7 @@ impl StandbyLink {
         mono_us: u64,
         lsn: Lsn,
         time_us: u64,
-        batch: &BatchBuilder,
+        batch: &mut BatchBuilder,
     ) {
         self.sent_us = mono_us;
         self.session.send_batch(lsn, time_us, batch);

@@ -33,6 +33,30 @@ pub(super) enum Read {
     Closed(String),
 }
 
+/// Who takes what a channel brings.
+pub(super) trait Intake {
+    /// Where it may be written; never empty.
+    fn room(&mut self) -> &mut [u8];
+
+    /// So many octets were.
+    fn filled(&mut self, octets: usize);
+}
+
+struct Copying<'a, F> {
+    buffer: &'a mut [u8],
+    take: F,
+}
+
+impl<F: FnMut(&[u8])> Intake for Copying<'_, F> {
+    fn room(&mut self) -> &mut [u8] {
+        self.buffer
+    }
+
+    fn filled(&mut self, octets: usize) {
+        (self.take)(&self.buffer[..octets]);
+    }
+}
+
 impl Channel {
     pub(super) fn new(line: Line) -> Channel {
         let Line {
@@ -61,7 +85,12 @@ impl Channel {
     }
 
     /// Hands everything that came to `take`.
-    pub(super) fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> Read {
+    pub(super) fn read(&mut self, buffer: &mut [u8], take: impl FnMut(&[u8])) -> Read {
+        self.read_into(&mut Copying { buffer, take })
+    }
+
+    /// Writes everything that came into the room that `intake` has.
+    pub(super) fn read_into(&mut self, intake: &mut impl Intake) -> Read {
         let (mut taken, mut reads) = (0, 0);
         while self.readable {
             // A channel that brings a little at a time costs time as well.
@@ -69,10 +98,10 @@ impl Channel {
                 return Read::More;
             }
             reads += 1;
-            match self.transport.read(buffer) {
+            match self.transport.read(intake.room()) {
                 Ok(0) => return Read::Closed("closed by the other node".to_owned()),
                 Ok(n) => {
-                    take(&buffer[..n]);
+                    intake.filled(n);
                     taken += n;
                     if taken >= TURN_OCTETS {
                         return Read::More;

@@ -1,6 +1,6 @@
 //! A node that shadows.
 
-use super::channel::Read;
+use super::channel::{Intake, Read};
 use super::join::Joining;
 use super::resign::Resigning;
 use super::{Doing, Driver, Turn, monotonic_us};
@@ -76,6 +76,25 @@ impl Shadowing {
     }
 }
 
+/// Applies what the channel brings, until the role ends.
+struct Applying<'a> {
+    standby: &'a mut Standby,
+    mono_us: u64,
+    ended: Option<StandbyEnd>,
+}
+
+impl Intake for Applying<'_> {
+    fn room(&mut self) -> &mut [u8] {
+        self.standby.ipc_room()
+    }
+
+    fn filled(&mut self, octets: usize) {
+        if self.ended.is_none() {
+            self.ended = self.standby.ipc_filled(self.mono_us, octets).err();
+        }
+    }
+}
+
 impl Driver {
     pub(super) fn standby_turn(&mut self, mut shadowing: Box<Shadowing>) -> Turn {
         // Everything that the active still wrote is applied before its death is acted on.
@@ -134,14 +153,13 @@ impl Driver {
         let Some(channel) = &mut self.channel else {
             return (None, false);
         };
-        let mono_us = monotonic_us();
-        let mut ended = None;
-        let standby = &mut shadowing.standby;
-        let read = channel.read(&mut self.buffer, |octets| {
-            if ended.is_none() {
-                ended = standby.ipc_received(mono_us, octets).err();
-            }
-        });
+        let mut intake = Applying {
+            standby: &mut shadowing.standby,
+            mono_us: monotonic_us(),
+            ended: None,
+        };
+        let read = channel.read_into(&mut intake);
+        let ended = intake.ended;
         match read {
             Read::Drained => (ended, false),
             Read::More => (ended, true),
