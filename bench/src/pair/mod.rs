@@ -237,11 +237,16 @@ impl Pair {
             self.to_standby.clear();
             return Ok(());
         };
-        if !self.to_standby.is_empty() {
-            let received = standby.ipc_received(self.now_us, &self.to_standby);
+        let mut rest = &self.to_standby[..];
+        while !rest.is_empty() {
+            let room = standby.ipc_room();
+            let (now, later) = rest.split_at(room.len().min(rest.len()));
+            room[..now.len()].copy_from_slice(now);
+            rest = later;
+            let received = standby.ipc_filled(self.now_us, now.len());
             received.map_err(|end| io::Error::other(format!("the standby ended: {end}")))?;
-            self.to_standby.clear();
         }
+        self.to_standby.clear();
         standby.handle_timeout(self.now_us);
         standby.take_events(&mut self.replica);
         self.replica.clear();
