@@ -5,6 +5,7 @@ mod stamps;
 
 use crate::lines::{Ends, Kind, Lines};
 use crate::report::{Row, Section};
+use crate::round_trips::there_and_back;
 use crate::rounds::{Contender, in_turn};
 use crate::spread::Spread;
 use std::io;
@@ -16,6 +17,11 @@ pub use stamps::{FrameKind, Stamps, kind_of};
 
 /// Writes that may be under way in a channel in memory.
 const PIECES: usize = 64;
+
+/// The limit: two threads that only read and write, as much as a small batch takes, and as often.
+const BARE: &str = "a bare message there and back, Unix socket";
+const BARE_OCTETS: usize = 100;
+const BARE_REST_US: u64 = 1_000;
 
 /// What is between the two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +89,23 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
          From the end of the batch to the release of the frame; ratios are over the Unix socket."
     );
     let mut section = Section::new(title, &how);
-    let contenders = Between::ALL.map(|between| {
-        Contender::new(between.name(), move || {
-            let mut seen = loops::run(between.open(lines)?, load, watch)?;
-            let (acks, data) = (&mut seen.acknowledgements, &mut seen.transmissions);
-            Ok([acks.at(50.0), acks.at(99.0), data.at(50.0), data.at(99.0)])
+    let mut contenders: Vec<_> = Between::ALL
+        .map(|between| {
+            Contender::new(between.name(), move || {
+                let mut seen = loops::run(between.open(lines)?, load, watch)?;
+                let (acks, data) = (&mut seen.acknowledgements, &mut seen.transmissions);
+                Ok([acks.at(50.0), acks.at(99.0), data.at(50.0), data.at(99.0)])
+            })
         })
-    });
-    let seen = in_turn(rounds, contenders.into())?;
+        .into();
+    if load == Load::Idle {
+        contenders.push(Contender::new(BARE, move || {
+            let trips = watch.as_micros() as usize / BARE_REST_US as usize;
+            let (p50, p99) = there_and_back(lines, Kind::Unix, BARE_OCTETS, trips, BARE_REST_US)?;
+            Ok([p50, p99, p50, p99])
+        }));
+    }
+    let seen = in_turn(rounds, contenders)?;
     let kinds = [
         "ACK p50",
         "ACK p99",
@@ -99,7 +114,7 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
     ];
     for (at, kind) in kinds.into_iter().enumerate() {
         let base: Option<Spread> = seen.first().map(|(_, spreads)| spreads[at]);
-        for (name, spreads) in &seen {
+        for (name, spreads) in seen.iter().filter(|(name, _)| name != BARE) {
             let mut row = Row::of(format!("{name}: {kind}"), "us", spreads[at]);
             if let Some(base) = base {
                 row = row.over(&base);
@@ -109,6 +124,13 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
                 row = row.goal(if at % 2 == 0 { "<= 20" } else { "<= 100" });
             }
             section.rows.push(row);
+        }
+    }
+    for (_, spreads) in seen.iter().filter(|(name, _)| name == BARE) {
+        for (kind, spread) in ["p50", "p99"].into_iter().zip(*spreads) {
+            section
+                .rows
+                .push(Row::of(format!("{BARE}: {kind}"), "us", spread));
         }
     }
     Ok(section)

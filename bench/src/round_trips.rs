@@ -42,7 +42,7 @@ fn read_all(line: &mut dyn Transport, buffer: &mut [u8], octets: usize) -> io::R
     Ok(true)
 }
 
-/// Median and 99th percentile of `trips` round trips, in microseconds.
+/// Median and 99th percentile of `trips` round trips, in microseconds, with a rest of so many before each.
 ///
 /// # Errors
 /// The channel's.
@@ -51,6 +51,7 @@ pub fn there_and_back(
     kind: Kind,
     octets: usize,
     trips: usize,
+    rest_us: u64,
 ) -> io::Result<(f64, f64)> {
     let (mut near, mut far) = lines.open(kind)?;
     let standby = std::thread::spawn(move || -> io::Result<()> {
@@ -63,6 +64,9 @@ pub fn there_and_back(
     let (batch, mut buffer) = (vec![2; octets], vec![0; 256 << 10]);
     let mut seen = Vec::with_capacity(trips);
     for _ in 0..trips {
+        if rest_us > 0 {
+            wait(near.as_ref(), false, rest_us)?;
+        }
         let begun = Instant::now();
         write_all(near.as_mut(), &batch)?;
         read_all(near.as_mut(), &mut buffer, ACK_OCTETS)?;

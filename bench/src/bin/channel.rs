@@ -102,7 +102,8 @@ fn trips(lines: &Lines, arguments: &Arguments, octets: usize) -> io::Result<Vec<
     let mut seen = Kind::ALL.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..arguments.rounds {
         for (kind, (medians, p99s)) in Kind::ALL.into_iter().zip(&mut seen) {
-            let (median, p99) = round_trips::there_and_back(lines, kind, octets, arguments.trips)?;
+            let (median, p99) =
+                round_trips::there_and_back(lines, kind, octets, arguments.trips, 0)?;
             medians.push(median);
             p99s.push(p99);
         }
