@@ -125,6 +125,19 @@ impl FrameDecoder {
         (lender.lend(memory).slice(body), octets)
     }
 
+    /// Gives back the memory of a long frame where none is under way.
+    pub(crate) fn rest(&mut self) {
+        if self.pending() == 0 && self.octets.len() >= LONG_OCTETS {
+            *self = FrameDecoder::default();
+        }
+    }
+
+    /// Octets of memory.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.octets.len()
+    }
+
     /// Octets of a frame that is not whole yet.
     #[must_use]
     pub fn pending(&self) -> usize {

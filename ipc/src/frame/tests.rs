@@ -193,6 +193,20 @@ fn a_body_that_is_taken_leaves_the_rest_of_the_stream() {
     assert!(&body[..] == b"first" && memory >= first.len() + 20);
 }
 
+#[test]
+fn memory_of_a_long_frame_is_given_back_when_none_is_under_way() {
+    let long = encoded(FrameKind::Batch, &[7; LONG_OCTETS]);
+    let mut decoder = FrameDecoder::new();
+    decoder.feed(&[&long[..], b"t"].concat());
+    assert!(decoder.next_frame().unwrap().is_some());
+    decoder.rest();
+    assert!(decoder.memory() > LONG_OCTETS, "something is under way");
+    decoder.feed(&encoded(FrameKind::Ack, b"1")[1..]);
+    assert!(decoder.next_frame().unwrap().is_some());
+    decoder.rest();
+    assert_eq!(decoder.memory(), 0);
+}
+
 proptest! {
     #[test]
     fn octets_that_are_read_into_the_room_give_the_same_frames(

@@ -16,6 +16,9 @@ use ipc::{Incarnation, Lsn};
 use std::collections::VecDeque;
 use tcp_ha_engine::ConnectionId;
 
+/// Time between two looks after the session's memory.
+const REST_US: u64 = 1_000_000;
+
 /// One standby that joined or is joining.
 pub(super) struct StandbyLink {
     pub(super) session: Session,
@@ -28,6 +31,7 @@ pub(super) struct StandbyLink {
     pub(super) established_us: u64,
     heard_us: u64,
     sent_us: u64,
+    rested_us: u64,
 }
 
 impl StandbyLink {
@@ -118,6 +122,7 @@ impl Active {
             established_us: mono_us,
             heard_us: mono_us,
             sent_us: mono_us,
+            rested_us: mono_us,
         });
     }
 
@@ -242,6 +247,10 @@ impl Active {
             link.sent_us = mono_us;
             link.session
                 .send_heartbeat(self.log.last(), self.clock.now(mono_us).as_micros());
+        }
+        if mono_us >= link.rested_us + REST_US {
+            link.rested_us = mono_us;
+            link.session.rest();
         }
         // Before the pair is made a slow standby harms nobody: it gets time to apply what it was sent.
         let alone = matches!(self.guard, Guard::Solo | Guard::Pairing { .. });
