@@ -125,9 +125,9 @@ impl FrameDecoder {
         (lender.lend(memory).slice(body), octets)
     }
 
-    /// Gives back the memory of a long frame where none is under way.
+    /// Gives back its memory where no frame is under way.
     pub(crate) fn rest(&mut self) {
-        if self.pending() == 0 && self.octets.len() >= LONG_OCTETS {
+        if self.pending() == 0 {
             *self = FrameDecoder::default();
         }
     }

@@ -194,7 +194,7 @@ fn a_body_that_is_taken_leaves_the_rest_of_the_stream() {
 }
 
 #[test]
-fn memory_of_a_long_frame_is_given_back_when_none_is_under_way() {
+fn memory_is_given_back_when_no_frame_is_under_way() {
     let long = encoded(FrameKind::Batch, &[7; LONG_OCTETS]);
     let mut decoder = FrameDecoder::new();
     decoder.feed(&[&long[..], b"t"].concat());

@@ -244,10 +244,12 @@ impl Session {
         }
     }
 
-    /// Gives back memory that long batches were in and nothing is in now. Call it about once a second.
+    /// Gives back memory in which nothing is. Call it about once a second.
     pub fn rest(&mut self) {
-        if self.outgoing.is_empty() && self.outgoing.capacity() >= frame::LONG_OCTETS {
-            self.outgoing = Vec::new();
+        for octets in [&mut self.outgoing, &mut self.partial] {
+            if octets.is_empty() {
+                *octets = Vec::new();
+            }
         }
         self.decoder.rest();
         self.lender.rest();
