@@ -246,10 +246,11 @@ impl Session {
 
     /// Gives back memory in which nothing is. Call it about once a second.
     pub fn rest(&mut self) {
-        for octets in [&mut self.outgoing, &mut self.partial] {
-            if octets.is_empty() {
-                *octets = Vec::new();
-            }
+        if self.outgoing.is_empty() && self.outgoing.capacity() >= frame::LONG_OCTETS {
+            self.outgoing = Vec::new();
+        }
+        if self.partial.is_empty() {
+            self.partial = Vec::new();
         }
         self.decoder.rest();
         self.lender.rest();
