@@ -41,8 +41,7 @@ impl Network {
     fn build(&self) -> io::Result<()> {
         let switch = &self.switch;
         for namespace in [switch, &self.client, &self.server] {
-            ip(&format!("netns add {namespace}"))?;
-            ip(&format!("-n {namespace} link set lo up"))?;
+            add_namespace(namespace)?;
         }
         ip(&format!(
             "-n {switch} link add br0 address 02:00:00:00:0b:00 type bridge"
@@ -121,6 +120,15 @@ pub(crate) fn without_offloads(mut ethtool: Command, device: &str) -> io::Result
         ethtool.args([offload, "off"]);
     }
     run(&mut ethtool)
+}
+
+/// A namespace with a loopback, whose kernel begins connections with CUBIC: one that began with BBR is paced for good, whatever its
+/// congestion control is set to later.
+pub(crate) fn add_namespace(namespace: &str) -> io::Result<()> {
+    ip(&format!("netns add {namespace}"))?;
+    ip(&format!("-n {namespace} link set lo up"))?;
+    let cubic = "echo cubic > /proc/sys/net/ipv4/tcp_congestion_control";
+    run(Command::new("ip").args(["netns", "exec", namespace, "sh", "-c", cubic]))
 }
 
 pub(crate) fn ip(arguments: &str) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Namespaces with what is between two TCPs.
 
-use crate::network::{ip, run, without_offloads};
+use crate::network::{add_namespace, ip, run, without_offloads};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -38,8 +38,7 @@ impl Place {
             directory,
         };
         for namespace in [&place.near, &place.far] {
-            ip(&format!("netns add {namespace}"))?;
-            ip(&format!("-n {namespace} link set lo up"))?;
+            add_namespace(namespace)?;
         }
         Ok(place)
     }

@@ -32,7 +32,7 @@ pub fn scenario(seed: u64, dice: &mut Dice) -> Scenario {
         mark_patience: Duration::from_millis(MARK_PATIENCES_MS[(seed % 3) as usize]),
         // Their frames are cut as a device cuts them. No roll: a seed is what it was.
         super_segments: (seed / 3) % 3 == 1,
-        gather_acks: (seed / 9) % 2 == 0,
+        gather_acks: (seed / 9).is_multiple_of(2),
         ..tcp(dice)
     };
     Scenario {
