@@ -5,7 +5,7 @@ mod stamps;
 
 use crate::lines::{Ends, Kind, Lines};
 use crate::report::{Row, Section};
-use crate::round_trips::there_and_back;
+use crate::round_trips::{Seats, there_and_back};
 use crate::rounds::{Contender, in_turn};
 use crate::spread::Spread;
 use std::io;
@@ -19,7 +19,13 @@ pub use stamps::{FrameKind, Stamps, kind_of};
 const PIECES: usize = 64;
 
 /// The limit: two threads that only read and write, as much as a small batch takes, and as often.
-const BARE: &str = "a bare message there and back, Unix socket";
+const BARE: [(&str, Seats); 2] = [
+    ("a bare message there and back, Unix socket", Seats::Free),
+    (
+        "the same, each thread on a processor of its own",
+        Seats::Apart,
+    ),
+];
 const BARE_OCTETS: usize = 100;
 const BARE_REST_US: u64 = 1_000;
 
@@ -99,13 +105,20 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
         })
         .into();
     if load == Load::Idle {
-        contenders.push(Contender::new(BARE, move || {
-            let trips = watch.as_micros() as usize / BARE_REST_US as usize;
-            let (p50, p99) = there_and_back(lines, Kind::Unix, BARE_OCTETS, trips, BARE_REST_US)?;
-            Ok([p50, p99, p50, p99])
+        let trips = watch.as_micros() as usize / BARE_REST_US as usize;
+        contenders.extend(BARE.map(|(name, seats)| {
+            Contender::new(name, move || {
+                let unix = Kind::Unix;
+                let (p50, p99) =
+                    there_and_back(lines, unix, BARE_OCTETS, trips, BARE_REST_US, seats)?;
+                Ok([p50, p99, p50, p99])
+            })
         }));
     }
     let seen = in_turn(rounds, contenders)?;
+    let (gates, bare): (Vec<_>, Vec<_>) = seen
+        .iter()
+        .partition(|(name, _)| BARE.iter().all(|(bare, _)| name != bare));
     let kinds = [
         "ACK p50",
         "ACK p99",
@@ -114,7 +127,7 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
     ];
     for (at, kind) in kinds.into_iter().enumerate() {
         let base: Option<Spread> = seen.first().map(|(_, spreads)| spreads[at]);
-        for (name, spreads) in seen.iter().filter(|(name, _)| name != BARE) {
+        for (name, spreads) in &gates {
             let mut row = Row::of(format!("{name}: {kind}"), "us", spreads[at]);
             if let Some(base) = base {
                 row = row.over(&base);
@@ -126,11 +139,11 @@ fn section(lines: &Lines, load: Load, rounds: usize, watch: Duration) -> io::Res
             section.rows.push(row);
         }
     }
-    for (_, spreads) in seen.iter().filter(|(name, _)| name == BARE) {
+    for (name, spreads) in bare {
         for (kind, spread) in ["p50", "p99"].into_iter().zip(*spreads) {
             section
                 .rows
-                .push(Row::of(format!("{BARE}: {kind}"), "us", spread));
+                .push(Row::of(format!("{name}: {kind}"), "us", spread));
         }
     }
     Ok(section)

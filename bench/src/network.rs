@@ -122,13 +122,13 @@ pub(crate) fn without_offloads(mut ethtool: Command, device: &str) -> io::Result
     run(&mut ethtool)
 }
 
-/// A namespace with a loopback, whose kernel begins connections with CUBIC: one that began with BBR is paced for good, whatever its
-/// congestion control is set to later.
+/// A namespace with a loopback, whose kernel begins connections with Reno: one that began with BBR is paced for good, whatever its
+/// congestion control is set to later. (Reno is what every namespace may have.)
 pub(crate) fn add_namespace(namespace: &str) -> io::Result<()> {
     ip(&format!("netns add {namespace}"))?;
     ip(&format!("-n {namespace} link set lo up"))?;
-    let cubic = "echo cubic > /proc/sys/net/ipv4/tcp_congestion_control";
-    run(Command::new("ip").args(["netns", "exec", namespace, "sh", "-c", cubic]))
+    let reno = "echo reno > /proc/sys/net/ipv4/tcp_congestion_control";
+    run(Command::new("ip").args(["netns", "exec", namespace, "sh", "-c", reno]))
 }
 
 pub(crate) fn ip(arguments: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! A batch there and its acknowledgement back, as the gate waits for it; and bulk, as an initial synchronisation.
 
 use crate::lines::{Kind, Lines, wait};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 use tcp_ha::ipc::transport::Transport;
@@ -42,6 +43,32 @@ fn read_all(line: &mut dyn Transport, buffer: &mut [u8], octets: usize) -> io::R
     Ok(true)
 }
 
+/// Where the two threads run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seats {
+    /// Where the kernel puts them: mostly both on one processor, since one sleeps when the other is woken.
+    Free,
+    /// Each on a processor of its own, where there are two, as two nodes with work to do are.
+    Apart,
+}
+
+impl Seats {
+    /// Keeps this thread on the processor at `place` among those that it may use.
+    fn take(self, place: usize) -> io::Result<()> {
+        if self == Seats::Free {
+            return Ok(());
+        }
+        let allowed = sched_getaffinity(None)?;
+        let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
+        if let Some(processor) = processors.nth(place) {
+            let mut seat = CpuSet::new();
+            seat.set(processor);
+            sched_setaffinity(None, &seat)?;
+        }
+        Ok(())
+    }
+}
+
 /// Median and 99th percentile of `trips` round trips, in microseconds, with a rest of so many before each.
 ///
 /// # Errors
@@ -52,15 +79,31 @@ pub fn there_and_back(
     octets: usize,
     trips: usize,
     rest_us: u64,
+    seats: Seats,
 ) -> io::Result<(f64, f64)> {
-    let (mut near, mut far) = lines.open(kind)?;
+    let (near, far) = lines.open(kind)?;
+    std::thread::spawn(move || trip_and_rest(near, far, octets, trips, rest_us, seats))
+        .join()
+        .map_err(|_| io::Error::other("the near end failed"))?
+}
+
+fn trip_and_rest(
+    mut near: Box<dyn Transport>,
+    mut far: Box<dyn Transport>,
+    octets: usize,
+    trips: usize,
+    rest_us: u64,
+    seats: Seats,
+) -> io::Result<(f64, f64)> {
     let standby = std::thread::spawn(move || -> io::Result<()> {
+        seats.take(1)?;
         let mut buffer = vec![0; 256 << 10];
         while read_all(far.as_mut(), &mut buffer, octets)? {
             write_all(far.as_mut(), &[1; ACK_OCTETS])?;
         }
         Ok(())
     });
+    seats.take(0)?;
     let (batch, mut buffer) = (vec![2; octets], vec![0; 256 << 10]);
     let mut seen = Vec::with_capacity(trips);
     for _ in 0..trips {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tcp_ha_bench::alarms::{self, Setting};
 use tcp_ha_bench::lines::{Kind, Lines};
-use tcp_ha_bench::round_trips;
+use tcp_ha_bench::round_trips::{self, Seats};
 use tcp_ha_bench::spread::Spread;
 
 /// Round trips and bulk over each kind of channel, in turn, in one run; with --watch, false alarms by setting and load.
@@ -103,7 +103,7 @@ fn trips(lines: &Lines, arguments: &Arguments, octets: usize) -> io::Result<Vec<
     for _ in 0..arguments.rounds {
         for (kind, (medians, p99s)) in Kind::ALL.into_iter().zip(&mut seen) {
             let (median, p99) =
-                round_trips::there_and_back(lines, kind, octets, arguments.trips, 0)?;
+                round_trips::there_and_back(lines, kind, octets, arguments.trips, 0, Seats::Free)?;
             medians.push(median);
             p99s.push(p99);
         }
