@@ -84,7 +84,7 @@ pub struct SocketAndFile {
 /// What certificates to make.
 #[derive(Debug, Args)]
 pub struct Certificates {
-    /// Name of the pair, as `pair` of the nodes' [ipc]
+    /// Name of the pair, as `pair` of the nodes' `[ipc]`
     #[arg(long, value_name = "NAME")]
     pub pair: PairName,
     /// Where the files go; made if it is not there

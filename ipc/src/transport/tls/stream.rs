@@ -21,7 +21,7 @@ const HANDSHAKE_OCTETS_MAX: usize = 64 << 10;
 /// Octets of records that may come without one octet of content: they would only keep this side busy.
 const BARREN_OCTETS_MAX: usize = 128 << 10;
 
-/// A connected stream under TLS 1.3, whose other end is of the pair once [`TlsTransport::shake`] has said so.
+/// A connected stream under TLS 1.3, whose other end is of the pair once `TlsTransport::shake` has said so.
 pub struct TlsTransport {
     stream: TcpStream,
     remote: SocketAddr,
